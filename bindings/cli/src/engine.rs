@@ -1,0 +1,35 @@
+//! Opening a model for a command, as the global options say.
+
+use crate::args::{DeviceArg, GlobalArgs};
+use crate::errors::Result;
+use crate::model_source;
+use minnow::{DevicePreference, Engine, EngineOptions, SpecialTokens};
+
+/// Opens the model behind `--model`.
+///
+/// # Errors
+/// What finding, fetching or opening it fails with.
+pub fn open(model: &str, global: &GlobalArgs) -> Result<Engine> {
+    let path = model_source::resolve(model, global)?;
+    let mut options = EngineOptions::default().device(match global.device {
+        DeviceArg::Auto => DevicePreference::Auto,
+        DeviceArg::Gpu => DevicePreference::Gpu,
+        DeviceArg::Cpu => DevicePreference::Cpu,
+    });
+    if let Some(threads) = global.threads {
+        options = options.threads(threads.get());
+    }
+    Ok(Engine::open(path, options)?)
+}
+
+/// The ids of a prompt that a developer wrote: special tokens written out in it are those tokens, and the model's begin
+/// token stands in front where the model wants one.
+///
+/// # Errors
+/// `Unsupported` for a model without a tokenizer.
+pub fn prompt_ids(engine: &Engine, text: &str) -> Result<Vec<u32>> {
+    let tokenizer = engine.tokenizer()?;
+    let mut ids: Vec<u32> = tokenizer.bos().filter(|_| tokenizer.add_bos()).into_iter().collect();
+    ids.extend(tokenizer.encode(text, SpecialTokens::Recognise)?);
+    Ok(ids)
+}

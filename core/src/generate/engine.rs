@@ -1,0 +1,324 @@
+//! An opened model: weights on a device, its tokenizer and template, and the threads that run it.
+//!
+//! One engine serves many sessions. Steps of different sessions take turns in the order they asked; a step is one token or one
+//! chunk of a prompt, so that nobody waits longer than that to be cancelled.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use burn::tensor::DType;
+
+use super::constraint::ConstraintVocabulary;
+use super::session::{Session, SessionOptions};
+use super::turn::Turns;
+use crate::format::ModelFile;
+use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
+use crate::tensor::{ComputeDevice, DeviceKind, DevicePreference, DeviceReport, to_host};
+use crate::text::{ChatTemplate, Tokenizer};
+use crate::{Error, Result};
+
+/// How a model is opened.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct EngineOptions {
+    /// Which processor to use.
+    pub device: DevicePreference,
+    /// CPU threads; `None`: one for each core the process may use.
+    pub threads: Option<usize>,
+    /// How keys and values are stored.
+    pub cache_precision: CachePrecision,
+}
+
+impl EngineOptions {
+    /// Which processor to use.
+    pub fn device(mut self, device: DevicePreference) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// CPU threads, 1 to 1024.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// How keys and values are stored.
+    pub fn cache_precision(mut self, precision: CachePrecision) -> Self {
+        self.cache_precision = precision;
+        self
+    }
+}
+
+/// Threads beyond this are a mistake in the caller's arithmetic.
+const MAX_THREADS: usize = 1024;
+
+/// An opened model; clones share it.
+///
+/// ```no_run
+/// use minnow::{CancelToken, Engine, EngineOptions, GenerateOptions, SessionOptions, SpecialTokens};
+///
+/// let engine = Engine::open("model.gguf", EngineOptions::default())?;
+/// let prompt = engine.tokenizer()?.encode("The capital of France is", SpecialTokens::AsText)?;
+/// let mut session = engine.session(SessionOptions::default())?;
+/// let cancel = CancelToken::new();
+/// session.feed(&prompt, &cancel)?;
+/// let answer = session.generate(&GenerateOptions::default(), &cancel, |chunk| print!("{chunk}"))?;
+/// println!("\n{} tokens", answer.ids.len());
+/// # Ok::<(), minnow::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: ModelConfig,
+    decoder: Box<dyn Decoder>,
+    tokenizer: Option<Tokenizer>,
+    template: Option<ChatTemplate>,
+    constraints: OnceLock<Arc<ConstraintVocabulary>>,
+    device: ComputeDevice,
+    report: DeviceReport,
+    cache_dtype: DType,
+    pool: rayon::ThreadPool,
+    turns: Turns,
+}
+
+impl Engine {
+    /// Opens the model at `path`: a .gguf file, or a folder with config.json and model.safetensors.
+    ///
+    /// Blocks while weights are mapped, and on the GPU while they are copied and kernels are compiled.
+    ///
+    /// # Errors
+    /// `Io` and `ModelFile` for a file that can't be used, `Unsupported` for a family or format that is not implemented,
+    /// `Device` where a GPU was asked for and there is none.
+    pub fn open(path: impl AsRef<Path>, options: EngineOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let started = Instant::now();
+        let file = ModelFile::open(path)?;
+        let config = ModelConfig::from_file(&file).map_err(|error| error.in_file(path))?;
+        let pool = thread_pool(options.threads)?;
+        let (decoder, device, reason) = pool.install(|| place(&file, &config, options.device))?;
+        let (tokenizer, template) = match file.metadata() {
+            Some(metadata) => (
+                Some(Tokenizer::from_gguf(metadata).map_err(|error| error.in_file(path))?),
+                ChatTemplate::from_gguf(metadata).map_err(|error| error.in_file(path))?,
+            ),
+            None => (Tokenizer::from_folder(path)?, ChatTemplate::from_folder(path)?),
+        };
+        if let Some(tokenizer) = &tokenizer {
+            tokenizer.check_vocabulary(config.vocab_size).map_err(|error| error.in_file(path))?;
+        }
+        let cache_dtype = cache_dtype(&file, &device, options.cache_precision)?;
+        let report = DeviceReport { kind: device.kind(), name: device.name(), reason };
+        tracing::info!(
+            architecture = config.architecture,
+            device = report.name,
+            reason = report.reason,
+            threads = pool.current_num_threads(),
+            load_ms = started.elapsed().as_millis() as u64,
+            "model opened"
+        );
+        Ok(Self {
+            shared: Arc::new(Shared {
+                config,
+                decoder,
+                tokenizer,
+                template,
+                constraints: OnceLock::new(),
+                device,
+                report,
+                cache_dtype,
+                pool,
+                turns: Turns::default(),
+            }),
+        })
+    }
+
+    /// The model's dimensions and constants.
+    pub fn config(&self) -> &ModelConfig {
+        &self.shared.config
+    }
+
+    /// What the model runs on, and why.
+    pub fn device(&self) -> &DeviceReport {
+        &self.shared.report
+    }
+
+    /// CPU threads in use.
+    pub fn threads(&self) -> usize {
+        self.shared.pool.current_num_threads()
+    }
+
+    /// The model's tokenizer.
+    ///
+    /// # Errors
+    /// `Unsupported` for a safetensors folder without tokenizer.json: such a model can be run on ids only.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.shared.tokenizer.as_ref().ok_or_else(|| {
+            Error::unsupported(
+                "this model has no tokenizer",
+                "put tokenizer.json beside model.safetensors, or pass token ids",
+            )
+        })
+    }
+
+    /// The model's chat template.
+    ///
+    /// # Errors
+    /// `Unsupported` for a model that was not trained for chat.
+    pub fn template(&self) -> Result<&ChatTemplate> {
+        self.shared
+            .template
+            .as_ref()
+            .ok_or_else(|| Error::unsupported("this model has no chat template", "use a chat model, or a plain prompt"))
+    }
+
+    /// A new, empty conversation with this model.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a context longer than the model's, `Memory` where its cache doesn't fit.
+    pub fn session(&self, options: SessionOptions) -> Result<Session> {
+        Session::new(self.clone(), options)
+    }
+
+    /// The vocabulary's bytes as constraints need them; made at the first call.
+    pub(crate) fn constraint_vocabulary(&self) -> Result<Arc<ConstraintVocabulary>> {
+        if let Some(known) = self.shared.constraints.get() {
+            return Ok(known.clone());
+        }
+        let tokenizer = self.tokenizer()?;
+        let rows = self.config().vocab_size as u32;
+        let tokens = (0..rows).map(|id| tokenizer.token_bytes(id).unwrap_or_default()).collect();
+        let made = ConstraintVocabulary::new(tokens, |id| tokenizer.is_special(id), tokenizer.stop_ids())?;
+        Ok(self.shared.constraints.get_or_init(|| Arc::new(made)).clone())
+    }
+
+    pub(super) fn cache(&self, capacity: usize, max_rows: usize) -> KvCache {
+        KvCache::new(self.config(), &self.shared.device, capacity, max_rows, self.shared.cache_dtype)
+    }
+
+    pub(super) fn cache_bytes(&self, capacity: usize, max_rows: usize) -> u64 {
+        KvCache::bytes(self.config(), capacity, max_rows, self.shared.cache_dtype)
+    }
+
+    /// Runs `ids` after what `cache` holds and gives the logits of the last row, or of each row to `each`.
+    ///
+    /// # Errors
+    /// `Device` where the device failed; the cache is unusable then.
+    pub(super) fn step(
+        &self,
+        ids: &[u32],
+        cache: &mut KvCache,
+        mut each: Option<&mut (dyn FnMut(usize, &[f32]) + Send)>,
+    ) -> Result<Vec<f32>> {
+        let shared = &*self.shared;
+        let vocab_size = shared.config.vocab_size;
+        self.run(|| {
+            let hidden = shared.decoder.forward(ids, cache)?;
+            let read = |rows: std::ops::Range<usize>| {
+                to_host(shared.decoder.logits(hidden.clone().slice_dim(0, rows)), &shared.device)
+            };
+            let Some(each) = each.as_mut() else { return read(ids.len() - 1..ids.len()) };
+            // a few rows at a time: all of a chunk's logits may be hundreds of megabytes
+            let mut last = Vec::new();
+            for start in (0..ids.len()).step_by(LOGIT_ROWS) {
+                let rows = start..ids.len().min(start + LOGIT_ROWS);
+                last = read(rows.clone())?;
+                for (row, logits) in rows.zip(last.chunks_exact(vocab_size)) {
+                    each(row, logits);
+                }
+            }
+            Ok(last.split_off(last.len().saturating_sub(vocab_size)))
+        })
+    }
+
+    /// Runs `work` in turn, on the engine's threads; a panic below becomes an error.
+    fn run<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let _turn = self.shared.turns.take();
+        let result = catch_unwind(AssertUnwindSafe(|| self.shared.pool.install(work)));
+        result.unwrap_or_else(|panic| {
+            let what = panic.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a step panicked");
+            Err(self.shared.device.error(what))
+        })
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", self.config()).field("device", self.device()).finish_non_exhaustive()
+    }
+}
+
+/// Rows whose logits are read back at once.
+const LOGIT_ROWS: usize = 32;
+
+fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
+    let threads = match threads {
+        Some(threads) if (1..=MAX_THREADS).contains(&threads) => threads,
+        Some(threads) => {
+            return Err(Error::invalid("threads", format!("{threads} threads, expected 1 to {MAX_THREADS}")));
+        }
+        None => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+    };
+    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("minnow-{index}")).build().map_err(
+        |error| Error::Device { device: "cpu".into(), what: format!("{threads} threads can't be started: {error}") },
+    )
+}
+
+type Placed = (Box<dyn Decoder>, ComputeDevice, String);
+
+/// Loads the weights on the device that the preference leads to, and says why.
+fn place(file: &ModelFile, config: &ModelConfig, preference: DevicePreference) -> Result<Placed> {
+    let on = |device: ComputeDevice, reason: String| {
+        model::load(file, config.clone(), &device).map(|decoder| (decoder, device, reason))
+    };
+    match preference {
+        DevicePreference::Cpu => on(ComputeDevice::cpu(), "asked for".into()),
+        DevicePreference::Gpu => on(ComputeDevice::gpu(true)?, "asked for".into()),
+        DevicePreference::Auto => {
+            let cpu = |reason: String| on(ComputeDevice::cpu(), reason);
+            let gpu = match ComputeDevice::gpu(false) {
+                Ok(gpu) => gpu,
+                Err(error) => return cpu(error.to_string()),
+            };
+            let trial = catch_unwind(AssertUnwindSafe(|| super::trial::against_cpu(file, config, &gpu)));
+            match trial {
+                Ok(Ok(outcome)) if outcome.gpu_wins() => Ok((outcome.decoder, gpu, outcome.reason)),
+                Ok(Ok(outcome)) => cpu(outcome.reason),
+                Ok(Err(error)) => cpu(format!("the GPU failed its self-test: {error}")),
+                Err(_) => cpu("the GPU driver failed in its self-test".into()),
+            }
+        }
+    }
+}
+
+fn cache_dtype(file: &ModelFile, device: &ComputeDevice, precision: CachePrecision) -> Result<DType> {
+    let f16 = device.supports_f16_cache();
+    match precision {
+        CachePrecision::F32 => Ok(DType::F32),
+        CachePrecision::F16 if f16 => Ok(DType::F16),
+        CachePrecision::F16 => {
+            Err(Error::unsupported("this device has no f16 arithmetic", "use CachePrecision::Auto or F32"))
+        }
+        CachePrecision::Auto => {
+            // full-precision weights are used where numbers are compared: don't round what they make
+            let full = file
+                .tensors()
+                .iter()
+                .filter(|tensor| tensor.shape.len() > 1)
+                .all(|tensor| tensor.format == crate::format::BlockFormat::F32);
+            Ok(if f16 && !full { DType::F16 } else { DType::F32 })
+        }
+    }
+}
+
+impl DeviceReport {
+    /// Whether the model runs on a GPU.
+    pub fn is_gpu(&self) -> bool {
+        self.kind == DeviceKind::Gpu
+    }
+}

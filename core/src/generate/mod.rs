@@ -1,0 +1,27 @@
+//! From a prompt's ids to an answer: the engine, its sessions, and what chooses and shapes the tokens.
+
+mod cancel;
+mod chunks;
+mod constraint;
+mod engine;
+mod likelihood;
+mod mask;
+mod pattern;
+mod perplexity;
+mod sampler;
+mod schema;
+mod session;
+mod shape;
+#[cfg(test)]
+mod suite;
+mod trial;
+mod turn;
+
+pub use cancel::CancelToken;
+pub use engine::{Engine, EngineOptions};
+pub(crate) use likelihood::softmax;
+pub use likelihood::{log_probability, log_sum_exp};
+pub use perplexity::{Perplexity, perplexity};
+pub use sampler::Sampling;
+pub use session::{Finish, GenerateOptions, Generation, Overflow, Session, SessionOptions};
+pub use shape::Shape;

@@ -1,0 +1,443 @@
+//! A conversation with a model: its cache, its tokens so far, and generation.
+//!
+//! States: *empty* → `feed` → *ready* (logits of the last token are known) → `generate` or `feed` → *ready* … An error or a
+//! cancel leaves the session ready at the last whole step.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::cancel::CancelToken;
+use super::chunks::TextChunks;
+use super::constraint::Constraint;
+use super::engine::Engine;
+use super::sampler::{Sampler, Sampling};
+use super::shape::Shape;
+use crate::model::KvCache;
+use crate::{Error, Result};
+
+/// How a session is opened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionOptions {
+    /// Positions that the cache is allocated for, prompt and answers together; `None`: the model's own context, at most
+    /// [`DEFAULT_CONTEXT`]. Longer costs memory from the start.
+    pub context_tokens: Option<usize>,
+    /// Prompt tokens that run at once. More is faster and takes more memory; a cancel waits for one chunk.
+    pub chunk_tokens: usize,
+}
+
+/// Positions a session holds where the caller asks for no number: 45 MB of cache for SmolLM2-135M.
+pub const DEFAULT_CONTEXT: usize = 2048;
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { context_tokens: None, chunk_tokens: 256 }
+    }
+}
+
+impl SessionOptions {
+    /// Positions that the cache is allocated for.
+    pub fn context_tokens(mut self, tokens: usize) -> Self {
+        self.context_tokens = Some(tokens);
+        self
+    }
+
+    /// Prompt tokens that run at once, 1 to 4096.
+    pub fn chunk_tokens(mut self, tokens: usize) -> Self {
+        self.chunk_tokens = tokens;
+        self
+    }
+}
+
+/// What happens when an answer reaches the end of the context.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The answer ends with [`Finish::Length`].
+    #[default]
+    Stop,
+    /// The oldest half is forgotten but for the first `keep` tokens, and the rest is run again; the answer goes on.
+    Slide {
+        /// Tokens at the start that always stay: the system prompt.
+        keep: usize,
+    },
+}
+
+/// How an answer is generated.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct GenerateOptions {
+    /// Most tokens of an answer.
+    pub max_new_tokens: usize,
+    /// How a token is chosen.
+    pub sampling: Sampling,
+    /// Most time for an answer.
+    pub time_limit: Option<Duration>,
+    /// What the answer must look like.
+    pub shape: Option<Shape>,
+    /// What happens at the end of the context.
+    pub overflow: Overflow,
+}
+
+impl Default for GenerateOptions {
+    /// Greedy, since the same question should get the same answer; 256 tokens, about 200 English words.
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 256,
+            sampling: Sampling::Greedy,
+            time_limit: None,
+            shape: None,
+            overflow: Overflow::default(),
+        }
+    }
+}
+
+impl GenerateOptions {
+    /// Most tokens of an answer.
+    pub fn max_new_tokens(mut self, tokens: usize) -> Self {
+        self.max_new_tokens = tokens;
+        self
+    }
+
+    /// How a token is chosen.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// Most time for an answer.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// What the answer must look like.
+    pub fn shape(mut self, shape: Shape) -> Self {
+        self.shape = Some(shape);
+        self
+    }
+
+    /// What happens at the end of the context.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model said that it is done, or the asked-for shape is complete.
+    Stop,
+    /// The most tokens, the most time or the end of the context was reached.
+    Length,
+    /// The caller cancelled; the text so far is there.
+    Cancelled,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generation {
+    /// Every token that was chosen, a stop token at the end included.
+    pub ids: Vec<u32>,
+    /// Their text, without the stop token's.
+    pub text: String,
+    /// Why it ended.
+    pub finish: Finish,
+    /// From the call to the first token.
+    pub first_token: Option<Duration>,
+    /// From the call to the end.
+    pub total: Duration,
+}
+
+/// A conversation with a model.
+pub struct Session {
+    engine: Engine,
+    cache: KvCache,
+    tokens: Vec<u32>,
+    /// Logits after the last token; `None` where that token must run again first.
+    logits: Option<Vec<f32>>,
+}
+
+impl Session {
+    pub(super) fn new(engine: Engine, options: SessionOptions) -> Result<Self> {
+        let trained = engine.config().context_length;
+        let context = options.context_tokens.unwrap_or(trained.min(DEFAULT_CONTEXT));
+        if !(1..=trained).contains(&context) {
+            return Err(Error::invalid("context_tokens", format!("{context} tokens, expected 1 to {trained}")));
+        }
+        if !(1..=MAX_CHUNK).contains(&options.chunk_tokens) {
+            let what = format!("{} tokens, expected 1 to {MAX_CHUNK}", options.chunk_tokens);
+            return Err(Error::invalid("chunk_tokens", what));
+        }
+        let rows = options.chunk_tokens.min(context);
+        let needed = engine.cache_bytes(context, rows);
+        if needed > MAX_CACHE_BYTES {
+            return Err(Error::Memory { needed, available: MAX_CACHE_BYTES });
+        }
+        let cache = engine.cache(context, rows);
+        Ok(Self { engine, cache, tokens: Vec::new(), logits: None })
+    }
+
+    /// The model.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// All tokens so far, answers included.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Positions that the context holds.
+    pub fn context_tokens(&self) -> usize {
+        self.cache.capacity()
+    }
+
+    /// Logits for the token after the last one; `None` before the first [`Session::feed`].
+    pub fn logits(&self) -> Option<&[f32]> {
+        self.logits.as_deref()
+    }
+
+    /// Runs `ids` after the tokens so far.
+    ///
+    /// # Errors
+    /// `ContextFull` where they don't fit (nothing is run then), `InvalidInput` for an id past the vocabulary, `Cancelled`
+    /// between two chunks (whole chunks stay), `Device` where the device failed.
+    pub fn feed(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<()> {
+        self.advance(ids, cancel, None)
+    }
+
+    /// As [`Session::feed`], and gives `each` the logits after every one of `ids`, with its index.
+    ///
+    /// # Errors
+    /// As [`Session::feed`].
+    pub fn feed_each(
+        &mut self,
+        ids: &[u32],
+        cancel: &CancelToken,
+        mut each: impl FnMut(usize, &[f32]) + Send,
+    ) -> Result<()> {
+        self.advance(ids, cancel, Some(&mut each))
+    }
+
+    /// Forgets the tokens from `length` on.
+    ///
+    /// # Errors
+    /// As [`Session::feed`]: where a sliding window has dropped what the shorter sequence needs, that sequence runs again.
+    pub fn rewind(&mut self, length: usize, cancel: &CancelToken) -> Result<()> {
+        if length >= self.tokens.len() {
+            return Ok(());
+        }
+        let mut kept = self.tokens[..length].to_vec();
+        let held = self.cache.rewind(length);
+        self.tokens.truncate(held);
+        self.logits = None;
+        let missing = kept.split_off(held);
+        if missing.is_empty() { Ok(()) } else { self.feed(&missing, cancel) }
+    }
+
+    /// Generates an answer to the tokens so far; `on_text` gets each piece of text as it is ready, whole graphemes only.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an empty session or options out of range, `Unsupported` for a shape that can't be enforced, `Device`
+    /// where the device failed. A cancel is no error but [`Finish::Cancelled`].
+    pub fn generate(
+        &mut self,
+        options: &GenerateOptions,
+        cancel: &CancelToken,
+        mut on_text: impl FnMut(&str),
+    ) -> Result<Generation> {
+        let started = Instant::now();
+        let mut sampler = Sampler::new(&options.sampling)?;
+        let mut constraint = match &options.shape {
+            Some(shape) => Some(shape.constraint(&*self.engine.constraint_vocabulary()?)?),
+            None => None,
+        };
+        if self.tokens.is_empty() {
+            return Err(Error::invalid("prompt", "there are no tokens to continue"));
+        }
+        let mut answer = Answer::default();
+        let finish = loop {
+            if cancel.is_cancelled() {
+                break Finish::Cancelled;
+            }
+            let late = options.time_limit.is_some_and(|limit| started.elapsed() >= limit);
+            if late || answer.ids.len() >= options.max_new_tokens {
+                break Finish::Length;
+            }
+            match self.refresh(cancel) {
+                Err(Error::Cancelled) => break Finish::Cancelled,
+                result => result?,
+            }
+            let id = self.choose(&mut sampler, constraint.as_mut())?;
+            answer.ids.push(id);
+            answer.first_token.get_or_insert_with(|| started.elapsed());
+            let complete = match &mut constraint {
+                Some(constraint) => {
+                    constraint.commit(id)?;
+                    constraint.is_finished()
+                }
+                None => false,
+            };
+            if self.is_stop(id) {
+                // the model's own mark: it belongs to the conversation, not to the text
+                self.remember(id, options.overflow, cancel)?;
+                break Finish::Stop;
+            }
+            self.emit(id, &mut answer, &mut on_text);
+            if !self.remember(id, options.overflow, cancel)? {
+                break Finish::Length;
+            }
+            if complete {
+                break Finish::Stop;
+            }
+        };
+        let rest = std::mem::take(&mut answer.chunks).finish();
+        answer.push(&rest, &mut on_text);
+        Ok(Generation {
+            ids: answer.ids,
+            text: answer.text,
+            finish,
+            first_token: answer.first_token,
+            total: started.elapsed(),
+        })
+    }
+
+    fn is_stop(&self, id: u32) -> bool {
+        self.engine.tokenizer().is_ok_and(|tokenizer| tokenizer.stop_ids().contains(&id))
+    }
+
+    fn choose(&mut self, sampler: &mut Sampler, constraint: Option<&mut Constraint>) -> Result<u32> {
+        let internal = || Error::Internal { what: "logits are missing before a choice".into() };
+        // a copy: sampling changes them, and the caller may look at the model's own
+        let mut logits = self.logits.clone().ok_or_else(internal)?;
+        match constraint {
+            Some(constraint) => sampler.sample(&mut logits, Some(constraint.mask()?)),
+            None => sampler.sample(&mut logits, None),
+        }
+    }
+
+    fn emit(&self, id: u32, answer: &mut Answer, on_text: &mut impl FnMut(&str)) {
+        let Ok(tokenizer) = self.engine.tokenizer() else { return };
+        if let Some(bytes) = tokenizer.token_bytes(id) {
+            let text = answer.chunks.push(&bytes);
+            answer.push(&text, on_text);
+        }
+    }
+
+    /// Adds a chosen token; its step runs when its logits are asked for. False where the context is full.
+    fn remember(&mut self, id: u32, overflow: Overflow, cancel: &CancelToken) -> Result<bool> {
+        if self.tokens.len() == self.cache.capacity() {
+            match overflow {
+                Overflow::Stop => return Ok(false),
+                Overflow::Slide { keep } => self.slide(keep, cancel)?,
+            }
+        }
+        self.tokens.push(id);
+        self.logits = None;
+        Ok(true)
+    }
+
+    /// Drops the older half of what comes after the first `keep` tokens and runs the rest again.
+    fn slide(&mut self, keep: usize, cancel: &CancelToken) -> Result<()> {
+        let (length, capacity) = (self.tokens.len(), self.cache.capacity());
+        if keep + 1 >= capacity {
+            let what = format!("{keep} tokens to keep leave no room in a context of {capacity}");
+            return Err(Error::invalid("overflow", what));
+        }
+        let dropped = (length - keep).div_ceil(2);
+        let mut kept = self.tokens[..keep].to_vec();
+        kept.extend_from_slice(&self.tokens[keep + dropped..]);
+        self.cache.rewind(0);
+        self.tokens.clear();
+        self.logits = None;
+        self.feed(&kept, cancel)
+    }
+
+    /// Makes sure that the logits after the last token are known.
+    pub(crate) fn refresh(&mut self, cancel: &CancelToken) -> Result<()> {
+        if self.logits.is_some() {
+            return Ok(());
+        }
+        // the last token's row is needed again where a rewind dropped its logits but not its position
+        let held = self.cache.rewind(self.tokens.len() - 1);
+        let pending = self.tokens.split_off(held);
+        let result = self.feed(&pending, cancel);
+        if result.is_err() {
+            // what didn't run is still part of the conversation
+            let ran = self.tokens.len() - held;
+            self.tokens.extend_from_slice(&pending[ran..]);
+            self.logits = None;
+        }
+        result
+    }
+
+    fn advance(
+        &mut self,
+        ids: &[u32],
+        cancel: &CancelToken,
+        mut each: Option<&mut (dyn FnMut(usize, &[f32]) + Send)>,
+    ) -> Result<()> {
+        if self.cache.length() < self.tokens.len() {
+            self.refresh(cancel)?;
+        }
+        let (needed, available) = (self.tokens.len() + ids.len(), self.cache.capacity());
+        if needed > available {
+            return Err(Error::ContextFull { needed, available });
+        }
+        let vocab_size = self.engine.config().vocab_size;
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
+            return Err(Error::invalid("ids", format!("token id {id} is past the vocabulary of {vocab_size}")));
+        }
+        let mut done = 0;
+        for chunk in ids.chunks(self.cache.max_rows()) {
+            cancel.check()?;
+            let logits = match &mut each {
+                Some(each) => {
+                    let mut shifted = |row: usize, logits: &[f32]| each(done + row, logits);
+                    self.engine.step(chunk, &mut self.cache, Some(&mut shifted))?
+                }
+                None => self.engine.step(chunk, &mut self.cache, None)?,
+            };
+            self.tokens.extend_from_slice(chunk);
+            self.logits = Some(logits);
+            done += chunk.len();
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Session {
+    /// Lengths only: the tokens are the user's words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("tokens", &self.tokens.len())
+            .field("context_tokens", &self.cache.capacity())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Prompt tokens that may run at once.
+const MAX_CHUNK: usize = 4096;
+/// The largest cache that a session may allocate.
+const MAX_CACHE_BYTES: u64 = 8 << 30;
+
+/// An answer on its way.
+#[derive(Default)]
+struct Answer {
+    ids: Vec<u32>,
+    text: String,
+    chunks: TextChunks,
+    first_token: Option<Duration>,
+}
+
+impl Answer {
+    fn push(&mut self, piece: &str, on_text: &mut impl FnMut(&str)) {
+        if !piece.is_empty() {
+            self.text.push_str(piece);
+            on_text(piece);
+        }
+    }
+}

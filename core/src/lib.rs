@@ -1,0 +1,31 @@
+//! Minnow's core: quantised small language models on the device, and typed functions over them.
+//!
+//! [`Assistant`] holds the functions (summarise, classify, schedule, chat), [`Engine`] the model under them. Nothing here
+//! touches the network or names a platform; files are read, never written.
+//!
+//! The folders tell the layers, and arrows go down only: `task` → `generate` → {`model`, `text`} → `tensor` → `format`.
+
+mod assistant;
+mod error;
+pub mod format;
+mod generate;
+mod inspect;
+mod model;
+pub mod task;
+mod tensor;
+mod text;
+
+pub use assistant::Assistant;
+pub use error::{Error, Location, Result};
+pub use generate::{
+    CancelToken, Engine, EngineOptions, Finish, GenerateOptions, Generation, Overflow, Perplexity, Sampling, Session,
+    SessionOptions, Shape, log_probability, log_sum_exp, perplexity,
+};
+pub use inspect::{ModelInfo, TensorSummary, inspect};
+pub use model::{CachePrecision, ModelConfig, RopeScaling};
+pub use task::chat::Chat;
+pub use task::classify::{Classification, ClassifyOptions, LabelScore};
+pub use task::schedule::{Schedule, ScheduleOptions, ScheduledEvent};
+pub use task::summarize::{SummarizeOptions, Summary, SummarySentence};
+pub use tensor::{DeviceKind, DevicePreference, DeviceReport, RopePairing};
+pub use text::{ChatTemplate, Message, RenderOptions, Role, SpecialTokens, Tokenizer};

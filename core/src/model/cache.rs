@@ -1,0 +1,121 @@
+//! The KV cache: keys and values of every position, preallocated and appended in place.
+//!
+//! A layer's cache is `[kv_heads, capacity, head_dim]`; position `p` lives in slot `p % capacity`, so that a layer with a
+//! sliding window holds only its window and the rows of one forward call.
+
+use burn::tensor::{DType, Tensor};
+
+use super::config::ModelConfig;
+use crate::tensor::ComputeDevice;
+use crate::{Error, Result};
+
+/// How keys and values are stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CachePrecision {
+    /// `F16` where weights are quantised or 16 bits wide and the device can, else `F32`.
+    #[default]
+    Auto,
+    /// 2 bytes an element.
+    F16,
+    /// 4 bytes an element.
+    F32,
+}
+
+/// Keys and values of one layer.
+#[derive(Debug)]
+pub(crate) struct LayerCache {
+    /// `None` only while an operation holds the tensors, and after one that failed.
+    tensors: Option<(Tensor<3>, Tensor<3>)>,
+}
+
+impl LayerCache {
+    /// Takes the tensors out, so that they can be changed in place, and puts back what `change` gives.
+    pub(crate) fn update<T>(
+        &mut self,
+        change: impl FnOnce(Tensor<3>, Tensor<3>) -> (T, Tensor<3>, Tensor<3>),
+    ) -> Result<T> {
+        let lost = || Error::Internal { what: "the KV cache was lost in a failed step".into() };
+        let (keys, values) = self.tensors.take().ok_or_else(lost)?;
+        let (result, keys, values) = change(keys, values);
+        self.tensors = Some((keys, values));
+        Ok(result)
+    }
+}
+
+/// Keys and values of all layers, and how many positions they hold.
+#[derive(Debug)]
+pub(crate) struct KvCache {
+    layers: Vec<LayerCache>,
+    length: usize,
+    capacity: usize,
+    max_rows: usize,
+    /// Slots a layer: positions further back than this are overwritten.
+    slots: usize,
+    window: Option<usize>,
+}
+
+impl KvCache {
+    /// A cache for `capacity` positions, filled by at most `max_rows` at a time.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        device: &ComputeDevice,
+        capacity: usize,
+        max_rows: usize,
+        dtype: DType,
+    ) -> Self {
+        let slots = slots(config, capacity, max_rows);
+        let zeros = || {
+            let shape = [config.num_key_value_heads, slots, config.head_dim];
+            Tensor::zeros(shape, (device.burn(), dtype))
+        };
+        let layers = (0..config.num_hidden_layers).map(|_| LayerCache { tensors: Some((zeros(), zeros())) }).collect();
+        Self { layers, length: 0, capacity, max_rows, slots, window: config.sliding_window }
+    }
+
+    /// Bytes that such a cache takes.
+    pub(crate) fn bytes(config: &ModelConfig, capacity: usize, max_rows: usize, dtype: DType) -> u64 {
+        let elements = config.num_hidden_layers * config.key_value_size() * slots(config, capacity, max_rows);
+        2 * (elements * dtype.size()) as u64
+    }
+
+    /// Positions filled.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Positions that fit.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Rows that one forward call may add.
+    pub(crate) fn max_rows(&self) -> usize {
+        self.max_rows
+    }
+
+    /// The layers, in order.
+    pub(crate) fn layers(&mut self) -> impl Iterator<Item = &mut LayerCache> {
+        self.layers.iter_mut()
+    }
+
+    /// Counts `rows` more positions as filled.
+    pub(crate) fn advance(&mut self, rows: usize) {
+        self.length += rows;
+    }
+
+    /// Forgets the positions from `length` on; gives the length that is really left, which is 0 where a sliding window has
+    /// overwritten positions that the shorter sequence would still see.
+    pub(crate) fn rewind(&mut self, length: usize) -> usize {
+        if length < self.length {
+            let oldest_held = self.length.saturating_sub(self.slots);
+            let oldest_seen = self.window.map_or(0, |window| (length + 1).saturating_sub(window));
+            self.length = if oldest_held <= oldest_seen { length } else { 0 };
+        }
+        self.length
+    }
+}
+
+/// Slots a layer: all positions, or a window and the rows that one call may add to it.
+fn slots(config: &ModelConfig, capacity: usize, max_rows: usize) -> usize {
+    config.sliding_window.map_or(capacity, |window| capacity.min(window.saturating_add(max_rows - 1)))
+}

@@ -1,0 +1,184 @@
+//! Llama (Touvron et al. 2023) and what shares its shape: SmolLM2, Llama 3, Mistral.
+//!
+//! Pre-norm decoder: `x += o(attention(rope(q), rope(k), v))`, `x += down(silu(gate) * up)`, with grouped heads and RMSNorm.
+//! Reference: transformers' `modeling_llama.py` and `modeling_mistral.py`. Tied and untied output matrices; a sliding window where
+//! the file has one.
+
+use burn::tensor::Tensor;
+
+use super::rope::inverse_frequencies;
+use super::{Decoder, KvCache, ModelConfig};
+use crate::format::ModelFile;
+use crate::tensor::{
+    self, Activation, AttentionSpec, ComputeDevice, RopeSpec, Weight, gate_up, linear_qkv, load_vector, read_vector,
+};
+use crate::{Error, Result};
+
+struct Llama {
+    config: ModelConfig,
+    device: ComputeDevice,
+    embed_tokens: Weight,
+    layers: Vec<Layer>,
+    norm: Tensor<1>,
+    /// `None`: the embedding serves.
+    lm_head: Option<Weight>,
+    /// `[rotary_dim / 2]`
+    inverse_frequencies: Tensor<1>,
+}
+
+struct Layer {
+    input_norm: Tensor<1>,
+    q: Weight,
+    k: Weight,
+    v: Weight,
+    o: Weight,
+    post_attention_norm: Tensor<1>,
+    gate: Weight,
+    up: Weight,
+    down: Weight,
+}
+
+/// A tensor's name in GGUF files and in published checkpoints.
+struct Names {
+    embed_tokens: &'static str,
+    norm: &'static str,
+    lm_head: &'static str,
+    layer: fn(usize) -> String,
+    input_norm: &'static str,
+    q: &'static str,
+    k: &'static str,
+    v: &'static str,
+    o: &'static str,
+    post_attention_norm: &'static str,
+    gate: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
+
+const GGUF: Names = Names {
+    embed_tokens: "token_embd.weight",
+    norm: "output_norm.weight",
+    lm_head: "output.weight",
+    layer: |index| format!("blk.{index}"),
+    input_norm: "attn_norm.weight",
+    q: "attn_q.weight",
+    k: "attn_k.weight",
+    v: "attn_v.weight",
+    o: "attn_output.weight",
+    post_attention_norm: "ffn_norm.weight",
+    gate: "ffn_gate.weight",
+    up: "ffn_up.weight",
+    down: "ffn_down.weight",
+};
+
+const CHECKPOINT: Names = Names {
+    embed_tokens: "model.embed_tokens.weight",
+    norm: "model.norm.weight",
+    lm_head: "lm_head.weight",
+    layer: |index| format!("model.layers.{index}"),
+    input_norm: "input_layernorm.weight",
+    q: "self_attn.q_proj.weight",
+    k: "self_attn.k_proj.weight",
+    v: "self_attn.v_proj.weight",
+    o: "self_attn.o_proj.weight",
+    post_attention_norm: "post_attention_layernorm.weight",
+    gate: "mlp.gate_proj.weight",
+    up: "mlp.up_proj.weight",
+    down: "mlp.down_proj.weight",
+};
+
+/// Divisors of the rotary frequencies that converters write for Llama 3's scaling.
+const ROPE_FREQS: &str = "rope_freqs.weight";
+
+/// Loads the weights of `file` on `device`.
+pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice) -> Result<Box<dyn Decoder>> {
+    let names = if file.metadata().is_some() { &GGUF } else { &CHECKPOINT };
+    let (hidden, query, key_value) = (config.hidden_size, config.query_size(), config.key_value_size());
+    let intermediate = config.intermediate_size;
+    let matrix = |name: &str, shape| Weight::load(file, name, shape, device);
+    let layer = |index: usize| {
+        let prefix = (names.layer)(index);
+        let matrix = |name: &str, shape| matrix(&format!("{prefix}.{name}"), shape);
+        let vector = |name: &str| load_vector(file, &format!("{prefix}.{name}"), hidden, device);
+        Ok(Layer {
+            input_norm: vector(names.input_norm)?,
+            q: matrix(names.q, [query, hidden])?,
+            k: matrix(names.k, [key_value, hidden])?,
+            v: matrix(names.v, [key_value, hidden])?,
+            o: matrix(names.o, [hidden, query])?,
+            post_attention_norm: vector(names.post_attention_norm)?,
+            gate: matrix(names.gate, [intermediate, hidden])?,
+            up: matrix(names.up, [intermediate, hidden])?,
+            down: matrix(names.down, [hidden, intermediate])?,
+        })
+    };
+    let tied = config.tie_word_embeddings.unwrap_or_else(|| file.tensor(names.lm_head).is_none());
+    let divisors = match file.tensor(ROPE_FREQS) {
+        Some(_) => Some(read_vector(file, file.require(ROPE_FREQS, &[config.rotary_dim / 2])?)?),
+        None => None,
+    };
+    let frequencies =
+        inverse_frequencies(config.rope_theta, config.rotary_dim, config.rope_scaling, divisors.as_deref());
+    Ok(Box::new(Llama {
+        embed_tokens: matrix(names.embed_tokens, [config.vocab_size, hidden])?,
+        layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+        norm: load_vector(file, names.norm, hidden, device)?,
+        lm_head: if tied { None } else { Some(matrix(names.lm_head, [config.vocab_size, hidden])?) },
+        inverse_frequencies: Tensor::from_floats(frequencies.as_slice(), device.burn()),
+        device: device.clone(),
+        config,
+    }))
+}
+
+impl Llama {
+    fn rope(&self, position: usize) -> RopeSpec {
+        RopeSpec {
+            pairing: self.config.rope_pairing,
+            head_dim: self.config.head_dim,
+            rotary_dim: self.config.rotary_dim,
+            magnitude: 1.0,
+            position,
+        }
+    }
+
+    fn attention(&self, position: usize) -> AttentionSpec {
+        AttentionSpec {
+            heads: self.config.num_attention_heads,
+            kv_heads: self.config.num_key_value_heads,
+            head_dim: self.config.head_dim,
+            scale: 1.0 / (self.config.head_dim as f32).sqrt(),
+            window: self.config.sliding_window,
+            position,
+        }
+    }
+}
+
+impl Decoder for Llama {
+    fn forward(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor<2>> {
+        let position = cache.length();
+        if ids.is_empty() || ids.len() > cache.max_rows() || position + ids.len() > cache.capacity() {
+            return Err(Error::Internal { what: format!("{} rows for a step at position {position}", ids.len()) });
+        }
+        let (rope, attention) = (self.rope(position), self.attention(position));
+        let epsilon = self.config.rms_norm_eps;
+        let mut x = self.embed_tokens.embed(ids, 1.0, &self.device)?;
+        for (layer, slots) in self.layers.iter().zip(cache.layers()) {
+            let h = tensor::rms_norm(x.clone(), &layer.input_norm, epsilon);
+            let (q, k, v) = linear_qkv(h, &layer.q, &layer.k, &layer.v);
+            let mixed = slots.update(|keys, values| {
+                let (q, keys, values) = tensor::rope_append(q, k, v, &self.inverse_frequencies, keys, values, rope);
+                (tensor::attention(q, &keys, &values, attention), keys, values)
+            })?;
+            x = layer.o.linear_residual(mixed, x);
+            let h = tensor::rms_norm(x.clone(), &layer.post_attention_norm, epsilon);
+            let h = gate_up(h, &layer.gate, &layer.up, Activation::Silu);
+            x = layer.down.linear_residual(h, x);
+        }
+        cache.advance(ids.len());
+        Ok(tensor::rms_norm(x, &self.norm, epsilon))
+    }
+
+    fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        self.lm_head.as_ref().unwrap_or(&self.embed_tokens).linear(hidden)
+    }
+}

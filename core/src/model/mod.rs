@@ -1,0 +1,54 @@
+//! Decoder families, each a small file made of shared parts (norm, rope, attention, MLP, cache).
+//!
+//! A new family is one file here and one row in [`load`].
+
+mod cache;
+mod config;
+mod llama;
+mod rope;
+
+pub use cache::CachePrecision;
+pub(crate) use cache::KvCache;
+pub use config::ModelConfig;
+pub use rope::RopeScaling;
+
+use burn::tensor::Tensor;
+
+use crate::format::ModelFile;
+use crate::tensor::ComputeDevice;
+use crate::{Error, Result};
+
+/// A decoder: token ids in, hidden states and logits out.
+pub(crate) trait Decoder: Send + Sync {
+    /// Runs `ids` at the positions after those in the cache and adds them to it.
+    ///
+    /// # Shapes
+    /// `ids`: 1 to `cache.max_rows()`; gives the hidden states after the final norm, `[ids, hidden_size]`.
+    /// # Errors
+    /// `InvalidInput` for an id past the vocabulary.
+    fn forward(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor<2>>;
+
+    /// Logits of hidden states: `[m, hidden_size]` gives `[m, vocab_size]`.
+    fn logits(&self, hidden: Tensor<2>) -> Tensor<2>;
+}
+
+type Load = fn(&ModelFile, ModelConfig, &ComputeDevice) -> Result<Box<dyn Decoder>>;
+
+/// Architecture as the file names it, and the family that runs it.
+const FAMILIES: [(&str, Load); 2] = [("llama", llama::load), ("mistral", llama::load)];
+
+/// Loads the weights of `file` on `device`.
+///
+/// # Errors
+/// `Unsupported` for a family that is not implemented, `ModelFile` where tensors are missing or have other shapes.
+pub(crate) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice) -> Result<Box<dyn Decoder>> {
+    let known = FAMILIES.iter().find(|(name, _)| *name == config.architecture);
+    let Some((_, load)) = known else {
+        let names: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+        return Err(Error::unsupported(
+            format!("architecture `{}` is not implemented", config.architecture),
+            format!("these are: {}", names.join(", ")),
+        ));
+    };
+    load(file, config, device)
+}

@@ -1,0 +1,99 @@
+//! A conversation with a chat model: turns in, a streamed answer out, history kept.
+
+use crate::generate::{CancelToken, Engine, GenerateOptions, Generation, Session, SessionOptions};
+use crate::text::{Message, RenderOptions, Role};
+use crate::{Error, Result};
+
+/// A conversation.
+///
+/// Each turn runs only what is new: the tokens shared with the turn before stay in the cache.
+pub struct Chat {
+    session: Session,
+    messages: Vec<Message>,
+}
+
+impl Chat {
+    /// A conversation with the model, under `instruction` where there is one.
+    ///
+    /// # Errors
+    /// `Unsupported` for a model without a chat template; `Memory` where the context doesn't fit.
+    pub fn new(engine: &Engine, instruction: Option<&str>, options: SessionOptions) -> Result<Self> {
+        engine.template()?;
+        let messages = instruction.map(|text| Message::new(Role::System, text)).into_iter().collect();
+        Ok(Self { session: engine.session(options)?, messages })
+    }
+
+    /// What was said so far.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// Says `text` and gives the answer; `on_text` gets it piece by piece. A cancelled answer stays in the history as far as
+    /// it came. Where the conversation has outgrown the context, its oldest turns are forgotten, the instruction never.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an empty text, `ContextFull` for a text that doesn't fit even alone; after an error the turn is as
+    /// if it had not been said.
+    pub fn say(
+        &mut self,
+        text: &str,
+        options: &GenerateOptions,
+        cancel: &CancelToken,
+        on_text: impl FnMut(&str),
+    ) -> Result<Generation> {
+        if text.trim().is_empty() {
+            return Err(Error::invalid("text", "the text is empty"));
+        }
+        let before = self.messages.clone();
+        self.messages.push(Message::new(Role::User, text));
+        let answer = self.answer(options, cancel, on_text);
+        match &answer {
+            Ok(answer) => self.messages.push(Message::new(Role::Assistant, answer.text.trim())),
+            Err(_) => self.messages = before,
+        }
+        answer
+    }
+
+    fn answer(
+        &mut self,
+        options: &GenerateOptions,
+        cancel: &CancelToken,
+        on_text: impl FnMut(&str),
+    ) -> Result<Generation> {
+        let room = options.max_new_tokens.min(self.session.context_tokens() / 2);
+        let ids = self.fitting(self.session.context_tokens() - room)?;
+        let shared = self.session.tokens().iter().zip(&ids).take_while(|(old, new)| old == new).count();
+        // at least one token must run, so that there are logits to choose from
+        let shared = shared.min(ids.len().saturating_sub(1));
+        self.session.rewind(shared, cancel)?;
+        self.session.feed(&ids[shared..], cancel)?;
+        self.session.generate(options, cancel, on_text)
+    }
+
+    /// The ids of the conversation, after forgetting as many of the oldest turns as it takes to fit.
+    fn fitting(&mut self, limit: usize) -> Result<Vec<u32>> {
+        let engine = self.session.engine();
+        let (tokenizer, template) = (engine.tokenizer()?, engine.template()?);
+        let options = RenderOptions::default().add_generation_prompt(true);
+        loop {
+            let ids = template.encode_chat(tokenizer, &self.messages, &options)?;
+            if ids.len() <= limit {
+                return Ok(ids);
+            }
+            let first = self.messages.iter().position(|message| message.role != Role::System).unwrap_or(0);
+            if first + 1 >= self.messages.len() {
+                return Err(Error::ContextFull { needed: ids.len(), available: limit });
+            }
+            // a question goes together with its answer
+            let turn = if self.messages[first].role == Role::User && first + 2 < self.messages.len() { 2 } else { 1 };
+            self.messages.drain(first..first + turn);
+        }
+    }
+}
+
+impl std::fmt::Debug for Chat {
+    /// Lengths only: the messages are the user's words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chat").field("messages", &self.messages.len()).finish_non_exhaustive()
+    }
+}

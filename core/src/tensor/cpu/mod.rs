@@ -1,0 +1,51 @@
+//! The operations of `SlmOps` as plain functions over slices, for the instruction set that the processor has.
+//!
+//! ```text
+//! isa          which instruction sets there are, and the one place where a kernel is handed to one
+//! lanes        the few vector primitives that kernels are written over; x86 and neon implement them
+//! formats      how quants and scales are read out of a block in lanes
+//! activations  inputs rounded to 8 bits
+//! linear       products with weights: checks, strategy, threads; over rows (decode), panels (prefill) and dense (f32, f16, bf16)
+//! attention, rope, norm, embed, elementwise
+//! ```
+//!
+//! Each kernel states its scalar meaning beside its vector form (`Kernel::scalar`), is compiled with it on every machine and is
+//! tested against it for every instruction set at hand. Kernels are safe code: only `isa`, `x86`, `neon` and the
+//! output of `linear` hold `unsafe`. Sizes are checked once, at each public function, which gives `Internal` if they disagree.
+//!
+//! Work is split over the rayon pool that the caller runs in, so the caller decides how many threads there are.
+
+#![allow(clippy::needless_range_loop)] // an index runs over several arrays of lanes at once
+
+mod activations;
+mod attention;
+mod dense;
+mod elementwise;
+mod embed;
+mod formats;
+mod isa;
+mod lanes;
+mod linear;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod norm;
+mod output;
+mod panels;
+mod rope;
+mod rows;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(crate) use attention::{CacheElement, attention};
+pub(crate) use embed::embed;
+pub(crate) use isa::Isa;
+pub(crate) use linear::{gate_up, linear, linear_qkv, linear_residual};
+pub(crate) use norm::rms_norm;
+pub(crate) use rope::rope_append;
+
+/// An `Internal` error that says what was expected, unless it holds.
+fn check(holds: bool, expected: impl FnOnce() -> String) -> crate::Result<()> {
+    if holds { Ok(()) } else { Err(crate::Error::Internal { what: expected() }) }
+}

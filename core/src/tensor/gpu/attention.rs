@@ -1,0 +1,366 @@
+//! Causal attention over the cache in one launch, with the softmax made as keys come by (FlashAttention, Dao et al.
+//! 2022; online softmax, Milakov & Gimelshein 2018).
+//!
+//! A cube takes one head and a few neighbouring tokens, and walks along the keys that any of them sees, a tile of one
+//! key a unit at a time: each unit scores its key for all tokens; then every unit, for itself, looks over the tile's
+//! scores for the new maximum and carries its own elements of the result on. No sums across units are needed, so it
+//! runs alike with planes and without, at two barriers a tile.
+//!
+//! Grouped heads read the same keys through the device's cache. Keys are not split over cubes: with few heads and a
+//! very long context a decode step leaves units idle.
+
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::launch::empty;
+use super::rope::cache_element;
+use crate::tensor::spec::AttentionSpec;
+
+/// Units a cube and keys a tile.
+const UNITS: usize = 64;
+
+/// Tokens a cube in prefill; one in decode, where heads are all there is to share out.
+const PREFILL_TOKENS: usize = 8;
+
+/// Below every score.
+const LOWEST: f32 = -3.0e38;
+
+#[cube(launch_unchecked)]
+fn attention_kernel<C: Float, N: Size>(
+    q: &[Vector<f32, N>],
+    keys: &[Vector<C, N>],
+    values: &[C],
+    out: &mut [f32],
+    tokens: u32,
+    group: u32,
+    capacity: u32,
+    position: u32,
+    window: u32,
+    scale: f32,
+    #[comptime] head_dim: usize,
+    #[comptime] tile_tokens: usize,
+    #[define(C)] _cache: ElemType,
+) {
+    let size = N::value();
+    let vectors = comptime!(head_dim / size);
+    let owned = comptime!(head_dim.div_ceil(UNITS));
+    let heads = CUBE_COUNT_X as usize;
+    let head = CUBE_POS_X as usize;
+    let first_token = CUBE_POS_Y as usize * tile_tokens;
+    let unit = UNIT_POS as usize;
+    let cache_row = head / group as usize * capacity as usize;
+
+    // Queries, scaled. Tokens past the last repeat it and are not written.
+    let mut queries = Shared::<[Vector<f32, N>]>::new_slice(comptime!(tile_tokens * vectors));
+    let mut piece = unit;
+    while piece < comptime!(tile_tokens * vectors) {
+        let token = min(first_token + piece / vectors, tokens as usize - 1);
+        let from = (token * heads + head) * vectors + piece % vectors;
+        queries[piece] = q[from] * Vector::<f32, N>::new(scale);
+        piece += UNITS;
+    }
+    let mut scores = Shared::<[f32]>::new_slice(comptime!(tile_tokens * UNITS));
+    let mut weights = Shared::<[f32]>::new_slice(comptime!(tile_tokens * UNITS));
+    sync_cube();
+
+    let mut result = Array::<f32>::new(comptime!(tile_tokens * owned));
+    let mut total = Array::<f32>::new(tile_tokens);
+    let mut highest = Array::<f32>::new(tile_tokens);
+    #[unroll]
+    for t in 0..tile_tokens {
+        highest[t] = LOWEST;
+    }
+
+    let first_position = position + first_token as u32;
+    let last_position = position + min(first_token as u32 + comptime!(tile_tokens as u32 - 1), tokens - 1);
+    let mut tile = first_position + 1 - min(window, first_position + 1);
+    while tile <= last_position {
+        let key = tile + UNIT_POS;
+        let tile_keys = min(last_position + 1 - tile, comptime!(UNITS as u32)) as usize;
+
+        let mut sums = Array::<f32>::new(tile_tokens);
+        if key <= last_position {
+            let row = (cache_row + (key % capacity) as usize) * vectors;
+            for vector in 0..vectors {
+                let part = Vector::<f32, N>::cast_from(keys[row + vector]);
+                #[unroll]
+                for t in 0..tile_tokens {
+                    sums[t] += part.dot(queries[t * vectors + vector]);
+                }
+            }
+        }
+        #[unroll]
+        for t in 0..tile_tokens {
+            let token_position = first_position + comptime!(t as u32);
+            let visible = key <= token_position && token_position - key < window;
+            sums[t] = select(visible, sums[t], LOWEST);
+            scores[comptime!(t * UNITS) + unit] = sums[t];
+        }
+        sync_cube();
+
+        #[unroll]
+        for t in 0..tile_tokens {
+            let mut new_highest = highest[t];
+            for other in 0..tile_keys {
+                new_highest = max(new_highest, scores[comptime!(t * UNITS) + other]);
+            }
+            let shrink = f32::exp(highest[t] - new_highest);
+            total[t] *= shrink;
+            #[unroll]
+            for element in 0..owned {
+                result[comptime!(t * owned + element)] *= shrink;
+            }
+            highest[t] = new_highest;
+            // A token that has seen no key yet has nothing to subtract from.
+            let weight = select(sums[t] == LOWEST, 0.0f32.runtime(), f32::exp(sums[t] - new_highest));
+            weights[comptime!(t * UNITS) + unit] = weight;
+        }
+        sync_cube();
+
+        let mut slot = tile % capacity;
+        for other in 0..tile_keys {
+            let row = (cache_row + slot as usize) * head_dim;
+            #[unroll]
+            for t in 0..tile_tokens {
+                total[t] += weights[comptime!(t * UNITS) + other];
+            }
+            #[unroll]
+            for element in 0..owned {
+                let at = unit + element * UNITS;
+                if at < head_dim {
+                    let value = f32::cast_from(values[row + at]);
+                    #[unroll]
+                    for t in 0..tile_tokens {
+                        result[comptime!(t * owned + element)] += weights[comptime!(t * UNITS) + other] * value;
+                    }
+                }
+            }
+            slot = select(slot + 1 == capacity, 0u32.runtime(), slot + 1);
+        }
+        // The next tile's scores may be written now: all units are done with this one's. Its weights may not, but for
+        // those every unit waits behind the next barrier.
+        tile += comptime!(UNITS as u32);
+    }
+
+    #[unroll]
+    for t in 0..tile_tokens {
+        let token = first_token + t;
+        if token < tokens as usize {
+            #[unroll]
+            for element in 0..owned {
+                let at = unit + element * UNITS;
+                if at < head_dim {
+                    out[(token * heads + head) * head_dim + at] = result[comptime!(t * owned + element)] / total[t];
+                }
+            }
+        }
+    }
+}
+
+/// `softmax(scale · q · keysᵀ + causal mask) · values`: `q` `[m, heads * head_dim]`, caches `[kv_heads, capacity,
+/// head_dim]`.
+pub(super) fn attention(q: CubeTensor, keys: CubeTensor, values: CubeTensor, spec: AttentionSpec) -> CubeTensor {
+    let [q, keys, values] = [q, keys, values].map(into_contiguous);
+    let [tokens, width] = [q.meta.shape()[0], q.meta.shape()[1]];
+    let out = empty(&q, [tokens, width]);
+    if tokens == 0 {
+        return out;
+    }
+    let capacity = keys.meta.shape()[1];
+    // Eight tokens of the widest heads would not fit into shared memory.
+    let tile_tokens = if tokens > 1 && spec.head_dim <= 256 { PREFILL_TOKENS } else { 1 };
+    let vector_size = if spec.head_dim.is_multiple_of(4) { 4 } else { 1 };
+    let cubes = CubeCount::Static(spec.heads as u32, tokens.div_ceil(tile_tokens) as u32, 1);
+    let element = cache_element(&keys);
+    // SAFETY: `q` and `out` are `[tokens, heads * head_dim]`, the caches `[heads / group, capacity, head_dim]`; slots
+    // are below `capacity`, tokens are clamped where read and compared where written.
+    unsafe {
+        attention_kernel::launch_unchecked(
+            &out.client,
+            cubes,
+            CubeDim::new_1d(UNITS as u32),
+            vector_size,
+            q.into_buffer_arg(),
+            keys.into_buffer_arg(),
+            values.into_buffer_arg(),
+            out.clone().into_buffer_arg(),
+            tokens as u32,
+            (spec.heads / spec.kv_heads.max(1)) as u32,
+            capacity as u32,
+            spec.position as u32,
+            spec.window.map_or(u32::MAX, |window| window as u32),
+            spec.scale,
+            spec.head_dim,
+            tile_tokens,
+            element,
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Dispatch;
+    use burn::tensor::{DType, Tensor, TensorData};
+
+    use super::super::testing::{assert_close, device, numbers, read, tensor};
+    use super::*;
+    use crate::tensor::device::ComputeDevice;
+    use crate::tensor::ops::SlmOps;
+
+    struct Case {
+        heads: usize,
+        kv_heads: usize,
+        head_dim: usize,
+        tokens: usize,
+        position: usize,
+        /// With a window the cache is a ring just large enough, else it holds every position.
+        window: Option<usize>,
+        dtype: DType,
+        /// Factor on the scores, beside `1 / sqrt(head_dim)`.
+        sharpness: f32,
+    }
+
+    const PLAIN: Case = Case {
+        heads: 4,
+        kv_heads: 4,
+        head_dim: 64,
+        tokens: 1,
+        position: 0,
+        window: None,
+        dtype: DType::F32,
+        sharpness: 1.0,
+    };
+
+    fn check(case: &Case, device: &ComputeDevice) {
+        let &Case { heads, kv_heads, head_dim, tokens, position, window, dtype, sharpness } = case;
+        let length = position + tokens;
+        let capacity = window.map_or(length, |window| window + tokens - 1);
+        let q = numbers(tokens * heads * head_dim);
+        let round = |x: f32| if dtype == DType::F16 { half::f16::from_f32(x).to_f32() } else { x };
+        // `[kv_heads, length, head_dim]`
+        let history = |seed: usize| -> Vec<f32> {
+            numbers(kv_heads * length * head_dim + seed)[seed..].iter().map(|x| round(*x)).collect()
+        };
+        let (keys, values) = (history(1), history(2));
+        let cache = |history: &[f32]| {
+            let mut slots = vec![0.0; kv_heads * capacity * head_dim];
+            for head in 0..kv_heads {
+                for position in 0..length {
+                    let to = (head * capacity + position % capacity) * head_dim;
+                    slots[to..to + head_dim]
+                        .copy_from_slice(&history[(head * length + position) * head_dim..][..head_dim]);
+                }
+            }
+            let data = TensorData::new(slots, [kv_heads, capacity, head_dim]).convert_dtype(dtype);
+            Tensor::<3>::from_data(data, (device.burn(), dtype))
+        };
+        let scale = sharpness / (head_dim as f32).sqrt();
+        let spec = AttentionSpec { heads, kv_heads, head_dim, scale, window, position };
+        let out = Dispatch::attention(
+            tensor(q.clone(), [tokens, heads * head_dim], device).into_dispatch(),
+            &cache(&keys).into_dispatch(),
+            &cache(&values).into_dispatch(),
+            spec,
+        );
+
+        let mut expected = Vec::new();
+        for token in 0..tokens {
+            let last = position + token;
+            let first = window.map_or(0, |window| (last + 1).saturating_sub(window));
+            for head in 0..heads {
+                let query = &q[(token * heads + head) * head_dim..][..head_dim];
+                let row = |history: &'_ [f32], at: usize| {
+                    history[(head / (heads / kv_heads) * length + at) * head_dim..][..head_dim].to_vec()
+                };
+                let scores: Vec<f64> = (first..=last)
+                    .map(|at| {
+                        let products = query.iter().zip(row(&keys, at)).map(|(q, k)| f64::from(*q) * f64::from(k));
+                        products.sum::<f64>() * f64::from(scale)
+                    })
+                    .collect();
+                let highest = scores.iter().fold(f64::MIN, |a, b| a.max(*b));
+                let total: f64 = scores.iter().map(|score| (score - highest).exp()).sum();
+                let mut result = vec![0.0f64; head_dim];
+                for (at, score) in (first..=last).zip(scores) {
+                    let share = (score - highest).exp() / total;
+                    for (result, value) in result.iter_mut().zip(row(&values, at)) {
+                        *result += share * f64::from(value);
+                    }
+                }
+                expected.extend(result.into_iter().map(|x| x as f32));
+            }
+        }
+        let what = format!("{heads}/{kv_heads} x {head_dim}, {tokens} from {position}, {window:?}, {dtype:?}");
+        // Scores of 1e4 are exact to 1e-3 in `f32`, and so are their exponentials.
+        let tolerance = if sharpness > 1.0 { 5e-3 } else { 1e-5 };
+        assert_close(&read(Tensor::<2>::from_dispatch(out)), &expected, tolerance, &what);
+    }
+
+    #[test]
+    fn one_token_attends_to_all_before_it() {
+        let Some(device) = device() else { return };
+        // Around the tile of 64 keys, and several.
+        for position in [0, 1, 62, 63, 64, 300] {
+            check(&Case { position, ..PLAIN }, &device);
+        }
+    }
+
+    #[test]
+    fn many_tokens_attend_causally() {
+        let Some(device) = device() else { return };
+        for (tokens, position) in [(2, 0), (8, 0), (9, 60), (33, 5), (70, 0)] {
+            check(&Case { tokens, position, ..PLAIN }, &device);
+        }
+    }
+
+    #[test]
+    fn grouped_heads_share_keys() {
+        let Some(device) = device() else { return };
+        for (heads, kv_heads) in [(9, 3), (8, 1)] {
+            check(&Case { heads, kv_heads, position: 20, ..PLAIN }, &device);
+            check(&Case { heads, kv_heads, tokens: 11, ..PLAIN }, &device);
+        }
+    }
+
+    #[test]
+    fn heads_of_any_width_attend() {
+        let Some(device) = device() else { return };
+        for head_dim in [6, 80, 128, 256, 320] {
+            check(&Case { head_dim, heads: 2, kv_heads: 1, position: 9, ..PLAIN }, &device);
+            check(&Case { head_dim, heads: 2, kv_heads: 1, position: 60, tokens: 10, ..PLAIN }, &device);
+        }
+    }
+
+    #[test]
+    fn a_window_sees_only_its_own_across_the_wrap() {
+        let Some(device) = device() else { return };
+        for window in [1, 5, 70] {
+            for (tokens, position) in [(1, 0), (1, 200), (13, 0), (13, 150)] {
+                check(&Case { window: Some(window), tokens, position, ..PLAIN }, &device);
+            }
+        }
+    }
+
+    #[test]
+    fn caches_may_hold_f16() {
+        let Some(device) = device() else { return };
+        if !super::super::supports_f16_cache(device.burn()) {
+            println!("skipped: the device has no f16");
+            return;
+        }
+        check(&Case { dtype: DType::F16, position: 90, ..PLAIN }, &device);
+        check(
+            &Case { dtype: DType::F16, tokens: 12, window: Some(7), position: 40, heads: 6, kv_heads: 2, ..PLAIN },
+            &device,
+        );
+    }
+
+    #[test]
+    fn large_scores_do_not_overflow() {
+        let Some(device) = device() else { return };
+        check(&Case { sharpness: 1e4, position: 130, ..PLAIN }, &device);
+        check(&Case { sharpness: 1e4, tokens: 20, ..PLAIN }, &device);
+    }
+}

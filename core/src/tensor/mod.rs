@@ -1,0 +1,25 @@
+//! Quantised weights and the operations over them, on Burn's CPU and GPU backends.
+//!
+//! `ops` says what each operation means; `cpu` and `gpu` do it; `weight` and `functions` are what models call.
+
+mod block;
+#[cfg(test)]
+mod conformance;
+mod cpu;
+mod device;
+mod flex;
+mod functions;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod ops;
+#[cfg(test)]
+mod reference;
+mod spec;
+mod weight;
+
+pub(crate) use device::ComputeDevice;
+pub use device::{DeviceKind, DevicePreference, DeviceReport};
+pub(crate) use functions::{attention, rms_norm, rope_append, to_host};
+pub use spec::RopePairing;
+pub(crate) use spec::{Activation, AttentionSpec, RopeSpec};
+pub(crate) use weight::{Weight, gate_up, linear_qkv, load_vector, read_vector};

@@ -1,0 +1,127 @@
+//! The functions with the real model: promises that hold whatever the model thinks, and answers that it should get right.
+
+use minnow::{
+    Assistant, CancelToken, ClassifyOptions, Error, Finish, GenerateOptions, ScheduleOptions, SessionOptions,
+    SummarizeOptions,
+};
+use minnow_tests::{cpu, data, smollm2};
+
+fn assistant() -> Option<Assistant> {
+    smollm2().map(|path| Assistant::new(cpu(path)))
+}
+
+fn letter() -> String {
+    std::fs::read_to_string(data("demo/letter.txt")).unwrap()
+}
+
+#[test]
+fn a_summary_is_made_of_the_source() {
+    let Some(assistant) = assistant() else { return };
+    let letter = letter();
+    let cancel = CancelToken::new();
+    for sentences in [1, 3] {
+        let options = SummarizeOptions::default().sentences(sentences);
+        let summary = assistant.summarize(&letter, &options, &cancel).unwrap();
+        assert_eq!(summary.sentences.len(), sentences);
+        for sentence in &summary.sentences {
+            let source = letter[sentence.source.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(sentence.text, source);
+        }
+    }
+    let short = assistant.summarize(&letter, &SummarizeOptions::default().max_words(30), &cancel).unwrap();
+    assert!(short.text.split_whitespace().count() <= 30, "{}", short.text);
+}
+
+#[test]
+fn nothing_gives_an_empty_summary() {
+    let Some(assistant) = assistant() else { return };
+    for text in ["", "  \n ", "---"] {
+        let summary = assistant.summarize(text, &SummarizeOptions::default(), &CancelToken::new()).unwrap();
+        assert!(summary.text.is_empty() && summary.confidence == 0.0);
+    }
+    let one = assistant.summarize("One word.", &SummarizeOptions::default(), &CancelToken::new()).unwrap();
+    assert_eq!(one.text, "One word.");
+}
+
+#[test]
+fn clear_messages_get_their_label() {
+    let Some(assistant) = assistant() else { return };
+    let labels = ["lost_card", "loan", "weather"].map(str::to_owned);
+    let mut right = 0;
+    let messages = [
+        ("I lost my credit card on the train, please block it", "lost_card"),
+        ("What interest rate do you offer on a personal loan?", "loan"),
+        ("Will it rain in Zurich tomorrow?", "weather"),
+        ("My debit card was stolen last night", "lost_card"),
+    ];
+    for (message, label) in messages {
+        let answer = assistant.classify(message, &labels, &ClassifyOptions::default(), &CancelToken::new()).unwrap();
+        let total: f32 = answer.scores.iter().map(|score| score.probability).sum();
+        assert!((total - 1.0).abs() < 1e-3);
+        assert_eq!(answer.confidence, answer.scores[0].probability);
+        right += usize::from(answer.label.as_deref() == Some(label));
+    }
+    // a guess gets one or two of four
+    assert!(right >= 3, "{right} of {}", messages.len());
+}
+
+#[test]
+fn an_unsure_label_is_not_named() {
+    let Some(assistant) = assistant() else { return };
+    let labels = ["alpha", "beta", "gamma", "delta"].map(str::to_owned);
+    let options = ClassifyOptions::default().min_confidence(1.0);
+    let answer = assistant.classify("qwerty uiop", &labels, &options, &CancelToken::new()).unwrap();
+    assert_eq!(answer.label, None);
+}
+
+#[test]
+fn an_event_has_its_time_and_a_name_from_the_text() {
+    let Some(assistant) = assistant() else { return };
+    let options = ScheduleOptions::new("2026-11-24T09:30[Europe/London]".parse().unwrap());
+    let text = "Hi, can we meet Dr. Lee for the quarterly review tomorrow at 3pm?";
+    let schedule = assistant.schedule(text, &options, &CancelToken::new()).unwrap();
+    let json = serde_json::to_value(&schedule).unwrap();
+    assert_eq!(json["events"][0]["start"], "2026-11-25T15:00:00");
+    assert_eq!(schedule.events.len(), 1);
+    assert!(text.contains(&schedule.events[0].title), "{}", schedule.events[0].title);
+    let nothing = assistant.schedule("Thanks for your help!", &options, &CancelToken::new()).unwrap();
+    assert!(nothing.events.is_empty());
+}
+
+#[test]
+fn a_conversation_goes_on_and_reuses_its_cache() {
+    let Some(assistant) = assistant() else { return };
+    let mut chat = assistant.chat(None, SessionOptions::default()).unwrap();
+    let options = GenerateOptions::default().max_new_tokens(12);
+    let cancel = CancelToken::new();
+    let mut streamed = String::new();
+    let first = chat.say("Hello, who are you?", &options, &cancel, |piece| streamed.push_str(piece)).unwrap();
+    assert_eq!(streamed, first.text);
+    let second = chat.say("Say that again.", &options, &cancel, |_| ()).unwrap();
+    assert!(matches!(second.finish, Finish::Stop | Finish::Length));
+    assert_eq!(chat.messages().len(), 4);
+    assert!(matches!(chat.say(" ", &options, &cancel, |_| ()), Err(Error::InvalidInput { .. })));
+    assert_eq!(chat.messages().len(), 4);
+}
+
+#[test]
+fn a_long_conversation_forgets_its_oldest_turns() {
+    let Some(assistant) = assistant() else { return };
+    let mut chat = assistant.chat(Some("Be brief."), SessionOptions::default().context_tokens(160)).unwrap();
+    let options = GenerateOptions::default().max_new_tokens(8);
+    for turn in 0..8 {
+        let text = format!("Message number {turn}: tell me something about the number {turn}, please.");
+        chat.say(&text, &options, &CancelToken::new(), |_| ()).unwrap();
+    }
+    assert!(chat.messages().len() < 17, "{}", chat.messages().len());
+    assert_eq!(chat.messages()[0].content, "Be brief.");
+}
+
+#[test]
+fn a_cancelled_function_says_so() {
+    let Some(assistant) = assistant() else { return };
+    let cancel = CancelToken::new();
+    cancel.cancel();
+    let error = assistant.summarize(&letter(), &SummarizeOptions::default(), &cancel).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error}");
+}

@@ -1,0 +1,52 @@
+//! `cargo xtask`: everything that is done to this repository by a command. One file per subject.
+//!
+//! CI calls it and nothing else, so that what fails there fails at home in the same way.
+
+mod ci;
+mod demo;
+mod model;
+mod shipped;
+mod system;
+mod test;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use std::path::Path;
+use std::process::ExitCode;
+use xshell::Shell;
+
+/// Tasks of the Minnow repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Sets up what is needed, fetches the default model and does the main job on real input
+    Demo,
+    /// Sets up what is needed and runs every test
+    Test {
+        /// Arguments for `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Checks formatting, lints and what is shipped, then runs every test
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let shell = Shell::new()?;
+    shell.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has no root")?);
+    match task {
+        Task::Demo => demo::run(&shell),
+        Task::Test { arguments } => test::run(&shell, &arguments),
+        Task::Ci => ci::run(&shell),
+    }
+}
