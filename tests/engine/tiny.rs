@@ -74,8 +74,9 @@ fn smollm2_with_tied_embeddings_agrees() {
     check_checkpoint("smollm2");
 }
 
-/// GGUF twins of the checkpoints. Against transformers on the dequantised weights: f32 files to summation order; quantised ones on the
-/// CPU, whose activations are rounded to 8 bits, to four times what llama.cpp's own 8-bit path differs by.
+/// GGUF twins of the checkpoints, against transformers on the dequantised weights: f32 files to summation order; quantised ones on the
+/// CPU, which rounds activations to 8 bits, to twice what llama.cpp's own 8-bit path differs by; on the GPU, whose caches are f16, to
+/// what rounding keys and values to 11 bits costs (0.005 was measured).
 fn check_gguf(family: &str) {
     let inputs: Expected = json(&format!("tiny/{family}/expected.json"));
     let expected: ExpectedGguf = json(&format!("tiny/{family}/expected_gguf.json"));
@@ -95,7 +96,11 @@ fn check_gguf(family: &str) {
                 let mut session = engine.session(SessionOptions::default()).unwrap();
                 session.feed(&case.input_ids, &cancel).unwrap();
                 let (max, rms) = differences(session.logits().unwrap(), &exact);
-                let tolerance = if file.ends_with("f32.gguf") { F32_TOLERANCE } else { 4.0 * noise };
+                let tolerance = match (file.ends_with("f32.gguf"), engine.device().is_gpu()) {
+                    (true, _) => F32_TOLERANCE,
+                    (false, true) => 0.02,
+                    (false, false) => 2.0 * noise,
+                };
                 let name = format!("{file} {} {}", case.name, engine.device().kind);
                 println!("{name}: max {max:.5} rms {rms:.5}, llama.cpp {noise:.5}");
                 assert!(max <= tolerance, "{name}: logits differ by {max}, allowed {tolerance}");

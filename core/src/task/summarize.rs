@@ -159,15 +159,16 @@ fn score(
         .collect::<Result<_>>()?;
     let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
     let limit = WINDOW_TOKENS.min(engine.config().context_length.saturating_sub(MAX_SENTENCE_TOKENS + 128)).max(64);
-    let mut unread = Scorer::new(engine, &question(engine, INSTRUCTION, "")?, MAX_SENTENCE_TOKENS, cancel)?;
+    let blank = question(engine, INSTRUCTION, "")?;
+    let mut unread = Scorer::new(engine, blank.len() + MAX_SENTENCE_TOKENS)?;
     let mut scores = Vec::with_capacity(candidates.len());
     for window in windows(&lengths, limit) {
         let start = candidates[window.start].range.start;
         let end = candidates[window.end - 1].range.end;
         let prompt = question(engine, INSTRUCTION, &text[start..end])?;
-        let mut read = Scorer::new(engine, &prompt, MAX_SENTENCE_TOKENS, cancel)?;
+        let mut read = Scorer::new(engine, prompt.len() + MAX_SENTENCE_TOKENS)?;
         for ids in &ids[window] {
-            let gain = read.score(ids, cancel)?.mean() - unread.score(ids, cancel)?.mean();
+            let gain = read.score(&prompt, ids, cancel)?.mean() - unread.score(&blank, ids, cancel)?.mean();
             scores.push(gain);
             progress(scores.len() as f32 / candidates.len() as f32);
         }

@@ -65,7 +65,7 @@ fn weight(format: BlockFormat, rows: usize, cols: usize, seed: u32) -> (bytes::B
 fn assert_close(found: Tensor<2>, expected: Tensor<2>, device: &ComputeDevice, tolerance: f32, name: &str) {
     assert_eq!(found.dims(), expected.dims(), "{name}");
     let found = to_host(found, device).unwrap();
-    let expected: Vec<f32> = expected.into_data().into_vec().unwrap();
+    let expected: Vec<f32> = expected.into_data().try_into_vec().unwrap();
     let scale = (expected.iter().map(|x| x * x).sum::<f32>() / expected.len().max(1) as f32).sqrt().max(1e-3);
     for (index, (a, b)) in found.iter().zip(&expected).enumerate() {
         assert!((a - b).abs() <= tolerance * scale, "{name} on {}: {a} for {b} at {index}", device.name());

@@ -63,5 +63,6 @@ pub enum Activation {
     /// `x * sigmoid(x)`
     Silu,
     /// GELU in its tanh form: `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`
+    #[cfg_attr(not(test), expect(dead_code, reason = "Gemma and Phi-2 are to come"))]
     GeluTanh,
 }

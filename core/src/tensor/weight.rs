@@ -79,11 +79,6 @@ impl Weight {
         Ok(Self { chunks, rows })
     }
 
-    /// Outputs.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// `x · Wᵀ`: `[m, cols]` gives `[m, rows]`.
     pub(crate) fn linear(&self, x: Tensor<2>) -> Tensor<2> {
         let parts = self.chunks.iter().map(|chunk| {

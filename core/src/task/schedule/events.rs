@@ -8,7 +8,7 @@ use std::ops::Range;
 use jiff::ZonedDateTime;
 use serde::{Serialize, Serializer};
 
-use super::when::{Found, Moment, Preferences, Reference, When};
+use super::when::{Found, Moment, Preferences, Provenance, Reference, Source, When};
 use super::{find, title_candidate};
 use crate::generate::{CancelToken, Engine, softmax};
 use crate::task::ServedBy;
@@ -87,8 +87,12 @@ pub fn schedule(engine: &Engine, text: &str, options: &ScheduleOptions, cancel: 
         return Err(Error::invalid("text", format!("{} bytes, at most {MAX_TEXT_BYTES} serve", text.len())));
     }
     let reference = Reference::new(options.now.clone()).preferences(options.preferences.clone());
-    let found: Vec<Found> =
+    let mut found: Vec<Found> =
         find(text, &reference)?.into_iter().filter(|found| is_ahead(&found.when, &options.now)).collect();
+    if found.iter().any(|found| is_anchored(&found.when)) {
+        // "the quarterly review tomorrow": beside a real time, a mere rhythm describes the event
+        found.retain(|found| is_anchored(&found.when));
+    }
     let mut events = Vec::with_capacity(found.len());
     let mut served_by = ServedBy::Rules;
     for found in found {
@@ -110,6 +114,12 @@ pub fn schedule(engine: &Engine, text: &str, options: &ScheduleOptions, cancel: 
         });
     }
     Ok(Schedule { events, served_by })
+}
+
+/// Whether the text says any part of the date or the time, not only how often.
+fn is_anchored(when: &When) -> bool {
+    let Provenance { year, month, day, time, .. } = when.provenance;
+    [year, month, day].contains(&Source::Text) || time == Some(Source::Text)
 }
 
 /// Whether any of it is still to come.
@@ -141,8 +151,9 @@ fn name(engine: &Engine, message: &str, clause: &str, cancel: &CancelToken) -> R
     let mut prefix = question(engine, INSTRUCTION, message)?;
     prefix.extend(continuation(engine, "Title:")?);
     let longest = ids.iter().map(Vec::len).max().unwrap_or(0);
-    let mut scorer = Scorer::new(engine, &prefix, longest, cancel)?;
-    let scores: Vec<f32> = ids.iter().map(|ids| Ok(scorer.score(ids, cancel)?.mean())).collect::<Result<_>>()?;
+    let mut scorer = Scorer::new(engine, prefix.len() + longest)?;
+    let scores: Vec<f32> =
+        ids.iter().map(|ids| Ok(scorer.score(&prefix, ids, cancel)?.mean())).collect::<Result<_>>()?;
     let shares = softmax(&scores);
     let best = (0..candidates.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
     Ok(best.map_or(clause, |index| candidates[index]).to_owned())

@@ -38,7 +38,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use attention::{CacheElement, attention};
+pub(crate) use attention::attention;
 pub(crate) use embed::embed;
 pub(crate) use isa::Isa;
 pub(crate) use linear::{gate_up, linear, linear_qkv, linear_residual};

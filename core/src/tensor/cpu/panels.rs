@@ -4,8 +4,6 @@
 //! against four broadcast elements of a token and lanes are rows: nothing is summed across lanes. Four tokens share each
 //! load of a panel and fill the registers. After the packing of GotoBLAS (Goto & van de Geijn 2008) in 8-bit integers.
 
-use std::marker::PhantomData;
-
 use super::activations::Activations;
 use super::formats::Format;
 use super::isa::Kernel;

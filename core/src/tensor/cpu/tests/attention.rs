@@ -4,7 +4,8 @@ use half::f16;
 use proptest::prelude::*;
 
 use super::{noise, with_threads};
-use crate::tensor::cpu::{CacheElement, Isa, attention};
+use crate::tensor::cpu::attention::CacheElement;
+use crate::tensor::cpu::{Isa, attention};
 use crate::tensor::spec::AttentionSpec;
 
 fn spec(heads: usize, kv_heads: usize, head_dim: usize, position: usize, window: Option<usize>) -> AttentionSpec {
