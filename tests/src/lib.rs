@@ -1,5 +1,7 @@
 //! Where the suites that cross crates find their data: reference files in `tests/data`, real models in the model store.
 
+#![expect(clippy::expect_used, reason = "only tests call these")]
+
 use std::path::{Path, PathBuf};
 
 use minnow::{DevicePreference, Engine, EngineOptions};

@@ -212,14 +212,18 @@ impl Engine {
         &self,
         ids: &[u32],
         cache: &mut KvCache,
-        mut each: Option<&mut (dyn FnMut(usize, &[f32]) + Send)>,
+        mut each: Option<&mut EachRow<'_>>,
     ) -> Result<Vec<f32>> {
         let shared = &*self.shared;
         let vocab_size = shared.config.vocab_size;
         self.run(|| {
             let hidden = shared.decoder.forward(ids, cache)?;
             let read = |rows: std::ops::Range<usize>| {
-                to_host(shared.decoder.logits(hidden.clone().slice_dim(0, rows)), &shared.device)
+                let logits = to_host(shared.decoder.logits(hidden.clone().slice_dim(0, rows)), &shared.device)?;
+                if logits.iter().all(|logit| logit.is_finite()) {
+                    return Ok(logits);
+                }
+                Err(shared.device.error("the model gave logits that are no numbers: its weights are damaged"))
             };
             let Some(each) = each.as_mut() else { return read(ids.len() - 1..ids.len()) };
             // a few rows at a time: all of a chunk's logits may be hundreds of megabytes
@@ -252,6 +256,9 @@ impl std::fmt::Debug for Engine {
         f.debug_struct("Engine").field("config", self.config()).field("device", self.device()).finish_non_exhaustive()
     }
 }
+
+/// What takes the logits of each row of a step, with the row's index.
+pub(super) type EachRow<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
 
 /// Rows whose logits are read back at once.
 const LOGIT_ROWS: usize = 32;

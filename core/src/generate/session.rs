@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::cancel::CancelToken;
 use super::chunks::TextChunks;
 use super::constraint::Constraint;
-use super::engine::Engine;
+use super::engine::{EachRow, Engine};
 use super::sampler::{Sampler, Sampling};
 use super::shape::Shape;
 use crate::model::KvCache;
@@ -309,13 +309,12 @@ impl Session {
         self.engine.tokenizer().is_ok_and(|tokenizer| tokenizer.stop_ids().contains(&id))
     }
 
-    fn choose(&mut self, sampler: &mut Sampler, constraint: Option<&mut Constraint>) -> Result<u32> {
+    fn choose(&self, sampler: &mut Sampler, constraint: Option<&mut Constraint>) -> Result<u32> {
         let internal = || Error::Internal { what: "logits are missing before a choice".into() };
-        // a copy: sampling changes them, and the caller may look at the model's own
-        let mut logits = self.logits.clone().ok_or_else(internal)?;
+        let logits = self.logits.as_ref().ok_or_else(internal)?;
         match constraint {
-            Some(constraint) => sampler.sample(&mut logits, Some(constraint.mask()?)),
-            None => sampler.sample(&mut logits, None),
+            Some(constraint) => sampler.sample(logits, Some(constraint.mask()?)),
+            None => sampler.sample(logits, None),
         }
     }
 
@@ -374,12 +373,7 @@ impl Session {
         result
     }
 
-    fn advance(
-        &mut self,
-        ids: &[u32],
-        cancel: &CancelToken,
-        mut each: Option<&mut (dyn FnMut(usize, &[f32]) + Send)>,
-    ) -> Result<()> {
+    fn advance(&mut self, ids: &[u32], cancel: &CancelToken, mut each: Option<&mut EachRow<'_>>) -> Result<()> {
         if self.cache.length() < self.tokens.len() {
             self.refresh(cancel)?;
         }

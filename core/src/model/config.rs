@@ -160,14 +160,14 @@ impl ModelConfig {
         within("context_length", self.context_length, MAX_CONTEXT)?;
         within("rotary_dim", self.rotary_dim, self.head_dim)?;
         let fault = |what: String, name: &str| Err(Error::model_file(what, Location::part(name)));
-        if self.num_attention_heads % self.num_key_value_heads != 0 {
+        if !self.num_attention_heads.is_multiple_of(self.num_key_value_heads) {
             let what = format!(
                 "{} query heads can't be shared out over {} key heads",
                 self.num_attention_heads, self.num_key_value_heads
             );
             return fault(what, "num_key_value_heads");
         }
-        if self.rotary_dim % 2 != 0 {
+        if !self.rotary_dim.is_multiple_of(2) {
             return fault(format!("rotary_dim is {}, expected an even number", self.rotary_dim), "rotary_dim");
         }
         if !(self.rms_norm_eps.is_finite() && self.rms_norm_eps > 0.0) {
@@ -181,7 +181,7 @@ impl ModelConfig {
 }
 
 fn quotient(width: usize, heads: usize, name: &str) -> Result<usize> {
-    if heads == 0 || width % heads != 0 {
+    if heads == 0 || !width.is_multiple_of(heads) {
         let what = format!("a width of {width} can't be shared out over {heads} heads");
         return Err(Error::model_file(what, Location::part(name)));
     }

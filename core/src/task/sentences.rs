@@ -15,10 +15,12 @@ const ABBREVIATIONS: [&str; 26] = [
 
 /// The sentences of `text` in order, each trimmed and not empty.
 pub(super) fn sentences(text: &str) -> Vec<Range<usize>> {
+    // Unicode ends a sentence at every line break. One that only wraps is read as a space, which has as many bytes.
+    let flat = text.replace(['\n', '\r'], " ");
     let mut found = Vec::new();
     for line in lines(text) {
         let mut start = line.start;
-        for (offset, piece) in text[line.clone()].split_sentence_bound_indices() {
+        for (offset, piece) in flat[line.clone()].split_sentence_bound_indices() {
             let end = line.start + offset + piece.len();
             if end == line.end || !ends_in_abbreviation(piece) {
                 push_trimmed(text, start..end, &mut found);

@@ -13,9 +13,9 @@ pub struct Args {
     /// The labels to choose from, separated by commas
     #[arg(long, required = true, value_delimiter = ',', value_name = "LABELS")]
     pub labels: Vec<String>,
-    /// Below this confidence, 0 to 1, the answer is "I don't know"
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
-    pub min_confidence: f32,
+    /// Below this confidence, 0 to 1, the answer is "I don't know" [default: a little over a guess]
+    #[arg(long, value_name = "P")]
+    pub min_confidence: Option<f32>,
     #[command(flatten)]
     pub text: TextArgs,
 }
@@ -28,7 +28,8 @@ pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let text = text_input::read(&args.text)?;
     let labels: Vec<String> = args.labels.iter().map(|label| label.trim().to_owned()).collect();
     let assistant = Assistant::new(engine::open(&args.model.model, global)?);
-    let options = ClassifyOptions::default().min_confidence(args.min_confidence);
+    let mut options = ClassifyOptions::default();
+    options.min_confidence = args.min_confidence;
     let answer = assistant.classify(&text, &labels, &options, &CancelToken::new())?;
     output::print(global.json, &answer, |answer| {
         let label = answer.label.as_deref().unwrap_or("I don't know");
