@@ -114,3 +114,111 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
+
+/// A model with random weights and a byte-level vocabulary of 320 tokens.
+const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tiny/smollm2/smollm2.q8_0.gguf");
+
+/// Runs a command on the tiny model on the CPU and returns what `--json` printed.
+fn json(arguments: &[&str]) -> serde_json::Value {
+    let output = minnow(&[arguments, &["--model", TINY, "--device", "cpu", "--json"]].concat());
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{arguments:?}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+}
+
+fn fields(value: &serde_json::Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn inspect_shows_the_tensors() {
+    let value = json(&["inspect"]);
+    assert_eq!(value["architecture"], "llama");
+    assert_eq!(value["context"], 512);
+    assert!(value["parameters"].as_u64().unwrap() > 100_000);
+    assert_eq!(fields(&value["tensors"][0]).len(), 3);
+    assert!(value["tensors"].as_array().unwrap().iter().any(|tensor| tensor["type"] == "Q8_0"));
+}
+
+#[test]
+fn tokenize_recognises_special_tokens_only_when_asked() {
+    let ids = |arguments: &[&str]| json(arguments)["ids"].as_array().unwrap().len();
+    let text = "<|im_start|>";
+    assert_eq!(ids(&["tokenize", "--special", text]), 1);
+    assert!(ids(&["tokenize", text]) > 1);
+    let value = json(&["tokenize", "Hi"]);
+    let pieces: String = value["pieces"].as_array().unwrap().iter().map(|piece| piece.as_str().unwrap()).collect();
+    assert_eq!(pieces, "Hi");
+}
+
+#[test]
+fn logits_come_whole_or_as_the_largest() {
+    let whole = json(&["logits", "--ids", "1,2,3"]);
+    assert_eq!(fields(&whole), ["argmax", "last_logits"]);
+    assert_eq!(whole["last_logits"].as_array().unwrap().len(), 320);
+    let top = json(&["logits", "--ids", "1,2,3", "--top", "5", "--all"]);
+    assert_eq!(top["argmax"].as_array().unwrap().len(), 3);
+    assert_eq!(top["top"]["ids"].as_array().unwrap().len(), 5);
+    assert_eq!(top["top"]["ids"][0], top["argmax"][2]);
+    assert!(top["logsumexp"].as_f64().unwrap() > top["top"]["logits"][0].as_f64().unwrap());
+}
+
+#[test]
+fn generate_repeats_with_the_same_seed() {
+    let run = |seed: &str| {
+        json(&["generate", "--ids", "72,101", "--max-new", "12", "--temperature", "1.5", "--seed", seed])["ids"].clone()
+    };
+    assert_eq!(run("1"), run("1"));
+    assert_ne!(run("1"), run("2"));
+    let greedy = json(&["generate", "--prompt", "Hi", "--max-new", "3"]);
+    for field in ["ids", "text", "finish", "prefill_tokens", "prefill_s", "decode_tokens", "decode_s", "first_token_s"]
+    {
+        assert!(!greedy[field].is_null(), "{field}");
+    }
+    assert_eq!(json(&["generate", "--prompt", "Hi", "--max-new", "0"])["finish"], "length");
+}
+
+#[test]
+fn generate_holds_a_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.json");
+    std::fs::write(&schema, r#"{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}"#).unwrap();
+    let schema = schema.to_str().unwrap();
+    let value = json(&["generate", "--ids", "72", "--max-new", "40", "--schema", schema]);
+    let answer: serde_json::Value = serde_json::from_str(value["text"].as_str().unwrap()).unwrap();
+    assert!(answer["ok"].is_boolean(), "{answer}");
+}
+
+#[test]
+fn classify_and_perplexity_have_their_fields() {
+    let value = json(&["classify", "--labels", "a, b", "some text"]);
+    for field in ["label", "confidence", "scores", "served_by"] {
+        assert!(value.get(field).is_some(), "{field}");
+    }
+    assert_eq!(value["scores"].as_array().unwrap().len(), 2);
+    let folder = tempfile::tempdir().unwrap();
+    let ids = folder.path().join("ids.txt");
+    std::fs::write(&ids, "[1, 2, 3,\n4]").unwrap();
+    assert_eq!(json(&["perplexity", "--ids-file", ids.to_str().unwrap()])["tokens"], 4);
+}
+
+#[test]
+fn what_a_model_can_not_do_is_one_line_and_exit_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.gguf");
+    std::fs::write(&broken, &std::fs::read(TINY).unwrap()[..5000]).unwrap();
+    let broken = broken.to_str().unwrap();
+    let lines: [&[&str]; 5] = [
+        &["logits", "--model", TINY, "--ids", "320"],
+        &["generate", "--model", TINY, "--chat", "--prompt", "Hi", "--ids-file", "x"],
+        &["inspect", "--model", broken],
+        &["chat", "--model", broken],
+        &["schedule", "--model", TINY, "--now", "noon", "--zone", "UTC", "tomorrow"],
+    ];
+    for (line, code) in lines.into_iter().zip([1, 2, 1, 1, 1]) {
+        let output = minnow(&[line, &["--device", "cpu"]].concat());
+        assert_eq!(output.status.code(), Some(code), "{line:?}: {output:?}");
+        assert_eq!(text(&output.stdout), "", "{line:?}");
+        let stderr = text(&output.stderr);
+        assert!(code == 2 || (stderr.lines().count() == 1 && stderr.ends_with(")\n")), "{line:?}: {stderr}");
+    }
+}
