@@ -4,7 +4,7 @@
 //! worst logit and 0.10 to 0.33 in the mean square, and its perplexity by 0.2 %. Those are the tolerances.
 
 use minnow::{CancelToken, GenerateOptions, SessionOptions};
-use minnow_tests::{assert_greedy, cpu, data, differences, floats, gpu, json, smollm2};
+use minnow_tests::{assert_greedy, cpu, differences, floats, gpu, json, smollm2};
 use serde::Deserialize;
 
 const MAX_TOLERANCE: f32 = 1.05;
@@ -80,9 +80,8 @@ fn check_top(logits: &[f32], prompt: &Prompt) {
     let (max, rms) = differences(&found, &prompt.f32.top20.logits);
     println!("{}: top 20 max {max:.3} rms {rms:.3}", prompt.name);
     assert!(max <= MAX_TOLERANCE, "{}: a top logit differs by {max}", prompt.name);
-    if let Some(file) = &prompt.f32.full_logits_file
-        && data(&format!("golden/{file}")).exists()
-    {
+    // all logits of one prompt are enough to check in
+    if let Some(file) = prompt.f32.full_logits_file.as_ref().filter(|_| prompt.name == "bank_transfer") {
         let (max, rms) = differences(logits, &floats(&format!("golden/{file}")));
         println!("{}: all logits max {max:.3} rms {rms:.3}", prompt.name);
         assert!(max <= MAX_TOLERANCE && rms <= RMS_TOLERANCE, "{}: max {max} rms {rms}", prompt.name);

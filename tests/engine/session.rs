@@ -37,7 +37,7 @@ fn rewinding_forgets() {
     for (length, kept) in [(20, 12), (120, 12), (120, 118)] {
         let mut session = engine.session(options.clone()).unwrap();
         session.feed(&ids(length), &cancel).unwrap();
-        session.rewind(kept, &cancel).unwrap();
+        session.rewind(kept);
         assert_eq!(session.tokens(), &ids(length)[..kept]);
         session.feed(&[5, 6], &cancel).unwrap();
         let mut fresh = ids(length)[..kept].to_vec();
@@ -113,10 +113,39 @@ fn an_answer_ends_or_slides_at_the_end_of_the_context() {
     };
     let stopped = answer(Overflow::Stop);
     let slid = answer(Overflow::Slide { keep: 4 });
-    if stopped.finish == Finish::Length {
-        assert!(stopped.ids.len() <= 24, "{}", stopped.ids.len());
-        assert!(slid.ids.len() > stopped.ids.len());
-        assert_eq!(slid.ids[..stopped.ids.len() - 1], stopped.ids[..stopped.ids.len() - 1]);
+    assert_eq!(stopped.finish, Finish::Length);
+    assert!(stopped.ids.len() <= 24, "{}", stopped.ids.len());
+    assert!(slid.ids.len() > stopped.ids.len());
+    assert_eq!(slid.ids[..stopped.ids.len() - 1], stopped.ids[..stopped.ids.len() - 1]);
+}
+
+#[test]
+fn a_failed_callback_leaves_the_session_at_its_last_step() {
+    let engine = tiny();
+    let cancel = CancelToken::new();
+    let mut session = engine.session(SessionOptions::default().chunk_tokens(8)).unwrap();
+    session.feed(&ids(20), &cancel).unwrap();
+    let error = session.feed_each(&[1, 2, 3], &cancel, |_, _| panic!("in the callback")).unwrap_err();
+    assert!(matches!(error, Error::Device { .. }), "{error}");
+    assert_eq!(session.tokens(), ids(20));
+    session.feed(&[5, 6], &cancel).unwrap();
+    let mut fresh = ids(20);
+    fresh.extend([5, 6]);
+    let (max, _) = differences(
+        session.logits().unwrap(),
+        &logits_after(&engine, &fresh, SessionOptions::default().chunk_tokens(8)),
+    );
+    assert!(max < 0.05, "{max}");
+}
+
+#[test]
+fn refuses_a_slide_that_leaves_no_room() {
+    let cancel = CancelToken::new();
+    let mut session = tiny().session(SessionOptions::default().context_tokens(16)).unwrap();
+    session.feed(&ids(9), &cancel).unwrap();
+    for keep in [15, usize::MAX] {
+        let options = GenerateOptions::default().overflow(Overflow::Slide { keep });
+        assert!(matches!(session.generate(&options, &cancel, |_| ()), Err(Error::InvalidInput { .. })));
     }
 }
 

@@ -30,7 +30,9 @@ const MAX_VOCABULARY_BYTES: usize = 4_000_000;
 /// app's own threads may have 512 KiB. Only touched pages cost memory.
 const COMPILE_STACK: usize = 8 << 20;
 /// Bytes of all choices together.
-const MAX_CHOICE_BYTES: usize = 32 << 20;
+const MAX_CHOICE_BYTES: usize = 1 << 20;
+/// The trie packs ids into 24 bits, the largest of which means none.
+const MAX_TOKENS: usize = (1 << 24) - 1;
 
 /// The engine's limits, tighter than its defaults where those allow for servers. By its own figures (14,000 fuel and 20,000
 /// items a millisecond, 1-2 kB a lexer state) a mask stays below 20 ms on a desktop and a constraint below 40 MB; a schema
@@ -75,9 +77,9 @@ impl ConstraintVocabulary {
     pub fn new(mut tokens: Vec<Vec<u8>>, special: impl Fn(u32) -> bool, stop: &[u32]) -> Result<Self> {
         let bytes: usize = tokens.iter().map(Vec::len).sum();
         let size = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-        if size == 0 || size >= 32 << 20 || bytes > MAX_VOCABULARY_BYTES {
+        if tokens.is_empty() || tokens.len() > MAX_TOKENS || bytes > MAX_VOCABULARY_BYTES {
             let what = format!(
-                "a vocabulary has 1 to 8388607 tokens and at most {MAX_VOCABULARY_BYTES} bytes, got {} and {bytes}",
+                "a vocabulary has 1 to {MAX_TOKENS} tokens and at most {MAX_VOCABULARY_BYTES} bytes, got {} and {bytes}",
                 tokens.len()
             );
             return Err(Error::invalid("tokens", what));
@@ -184,7 +186,7 @@ impl Constraint {
         let bytes: usize = choices.iter().map(|choice| choice.as_ref().len()).sum();
         if bytes > MAX_CHOICE_BYTES || choices.iter().any(|choice| choice.as_ref().is_empty()) || choices.is_empty() {
             let what = format!(
-                "expected one choice or more, none empty, at most 1 MiB together, got {} with {bytes} bytes",
+                "expected one choice or more, none empty, at most {MAX_CHOICE_BYTES} bytes together, got {} with {bytes}",
                 choices.len()
             );
             return Err(Error::invalid("choices", what));

@@ -10,12 +10,13 @@ use std::time::Instant;
 
 use burn::tensor::DType;
 
+use super::cancel::CancelToken;
 use super::constraint::ConstraintVocabulary;
 use super::session::{Session, SessionOptions};
 use super::turn::Turns;
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
-use crate::tensor::{ComputeDevice, DeviceKind, DevicePreference, DeviceReport, to_host};
+use crate::tensor::{ComputeDevice, DevicePreference, DeviceReport, to_host};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Result};
 
@@ -100,7 +101,9 @@ impl Engine {
         let file = ModelFile::open(path)?;
         let config = ModelConfig::from_file(&file).map_err(|error| error.in_file(path))?;
         let pool = thread_pool(options.threads)?;
-        let (decoder, device, reason) = pool.install(|| place(&file, &config, options.device))?;
+        let either = || "model loading".to_owned();
+        let (decoder, device, reason) =
+            guarded(either, || pool.install(|| place(&file, &config, options.device, options.cache_precision)))?;
         let (tokenizer, template) = match file.metadata() {
             Some(metadata) => (
                 Some(Tokenizer::from_gguf(metadata).map_err(|error| error.in_file(path))?),
@@ -196,10 +199,16 @@ impl Engine {
         Ok(self.shared.constraints.get_or_init(|| Arc::new(made)).clone())
     }
 
-    pub(super) fn cache(&self, capacity: usize, max_rows: usize) -> KvCache {
-        KvCache::new(self.config(), &self.shared.device, capacity, max_rows, self.shared.cache_dtype)
+    /// An empty cache; see [`KvCache::new`].
+    pub(super) fn cache(&self, capacity: usize, max_rows: usize) -> Result<KvCache> {
+        let shared = &*self.shared;
+        guarded(
+            || shared.device.name(),
+            || Ok(KvCache::new(&shared.config, &shared.device, capacity, max_rows, shared.cache_dtype)),
+        )
     }
 
+    /// Bytes of such a cache.
     pub(super) fn cache_bytes(&self, capacity: usize, max_rows: usize) -> u64 {
         KvCache::bytes(self.config(), capacity, max_rows, self.shared.cache_dtype)
     }
@@ -212,11 +221,13 @@ impl Engine {
         &self,
         ids: &[u32],
         cache: &mut KvCache,
+        cancel: &CancelToken,
         mut each: Option<&mut EachRow<'_>>,
     ) -> Result<Vec<f32>> {
         let shared = &*self.shared;
         let vocab_size = shared.config.vocab_size;
-        self.run(|| {
+        let _turn = shared.turns.take(cancel)?;
+        let work = || {
             let hidden = shared.decoder.forward(ids, cache)?;
             let read = |rows: std::ops::Range<usize>| {
                 let logits = to_host(shared.decoder.logits(hidden.clone().slice_dim(0, rows)), &shared.device)?;
@@ -236,18 +247,8 @@ impl Engine {
                 }
             }
             Ok(last.split_off(last.len().saturating_sub(vocab_size)))
-        })
-    }
-
-    /// Runs `work` in turn, on the engine's threads; a panic below becomes an error.
-    fn run<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let _turn = self.shared.turns.take();
-        let result = catch_unwind(AssertUnwindSafe(|| self.shared.pool.install(work)));
-        result.unwrap_or_else(|panic| {
-            let what = panic.downcast_ref::<String>().map(String::as_str);
-            let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a step panicked");
-            Err(self.shared.device.error(what))
-        })
+        };
+        guarded(|| shared.device.name(), || shared.pool.install(work))
     }
 }
 
@@ -259,6 +260,15 @@ impl std::fmt::Debug for Engine {
 
 /// What takes the logits of each row of a step, with the row's index.
 pub(super) type EachRow<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
+
+/// Does `work`; a panic in it becomes an error. Kernels unwind with an [`Error`] of their own; drivers and libraries with words
+/// that may hold anything, so those are not passed on.
+fn guarded<T>(device: impl Fn() -> String, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match panic.downcast::<Error>() {
+        Ok(error) => Err(*error),
+        Err(_) => Err(Error::Device { device: device(), what: "the device's driver or library failed".into() }),
+    })
+}
 
 /// Rows whose logits are read back at once.
 const LOGIT_ROWS: usize = 32;
@@ -279,7 +289,12 @@ fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
 type Placed = (Box<dyn Decoder>, ComputeDevice, String);
 
 /// Loads the weights on the device that the preference leads to, and says why.
-fn place(file: &ModelFile, config: &ModelConfig, preference: DevicePreference) -> Result<Placed> {
+fn place(
+    file: &ModelFile,
+    config: &ModelConfig,
+    preference: DevicePreference,
+    precision: CachePrecision,
+) -> Result<Placed> {
     let on = |device: ComputeDevice, reason: String| {
         model::load(file, config.clone(), &device).map(|decoder| (decoder, device, reason))
     };
@@ -292,12 +307,17 @@ fn place(file: &ModelFile, config: &ModelConfig, preference: DevicePreference) -
                 Ok(gpu) => gpu,
                 Err(error) => return cpu(error.to_string()),
             };
-            let trial = catch_unwind(AssertUnwindSafe(|| super::trial::against_cpu(file, config, &gpu)));
+            let trial = guarded(
+                || gpu.name(),
+                || {
+                    let dtype = cache_dtype(file, &gpu, precision)?;
+                    super::trial::against_cpu(file, config, &gpu, dtype)
+                },
+            );
             match trial {
-                Ok(Ok(outcome)) if outcome.gpu_wins() => Ok((outcome.decoder, gpu, outcome.reason)),
-                Ok(Ok(outcome)) => cpu(outcome.reason),
-                Ok(Err(error)) => cpu(format!("the GPU failed its self-test: {error}")),
-                Err(_) => cpu("the GPU driver failed in its self-test".into()),
+                Ok(outcome) if outcome.gpu_wins() => Ok((outcome.decoder, gpu, outcome.reason)),
+                Ok(outcome) => cpu(outcome.reason),
+                Err(error) => cpu(format!("the GPU failed its self-test: {error}")),
             }
         }
     }
@@ -320,12 +340,5 @@ fn cache_dtype(file: &ModelFile, device: &ComputeDevice, precision: CachePrecisi
                 .all(|tensor| tensor.format == crate::format::BlockFormat::F32);
             Ok(if f16 && !full { DType::F16 } else { DType::F32 })
         }
-    }
-}
-
-impl DeviceReport {
-    /// Whether the model runs on a GPU.
-    pub fn is_gpu(&self) -> bool {
-        self.kind == DeviceKind::Gpu
     }
 }

@@ -176,7 +176,7 @@ impl Session {
         if needed > MAX_CACHE_BYTES {
             return Err(Error::Memory { needed, available: MAX_CACHE_BYTES });
         }
-        let cache = engine.cache(context, rows);
+        let cache = engine.cache(context, rows)?;
         Ok(Self { engine, cache, tokens: Vec::new(), logits: None })
     }
 
@@ -195,7 +195,8 @@ impl Session {
         self.cache.capacity()
     }
 
-    /// Logits for the token after the last one; `None` before the first [`Session::feed`].
+    /// Logits for the token after the last one. `None` before the first [`Session::feed`], and after a rewind or an answer until
+    /// [`Session::ready`].
     pub fn logits(&self) -> Option<&[f32]> {
         self.logits.as_deref()
     }
@@ -209,7 +210,8 @@ impl Session {
         self.advance(ids, cancel, None)
     }
 
-    /// As [`Session::feed`], and gives `each` the logits after every one of `ids`, with its index.
+    /// As [`Session::feed`], and gives `each` the logits after every one of `ids`, with its index. `each` runs inside the
+    /// engine's turn: it must not use the same engine, or it waits for itself.
     ///
     /// # Errors
     /// As [`Session::feed`].
@@ -222,20 +224,25 @@ impl Session {
         self.advance(ids, cancel, Some(&mut each))
     }
 
-    /// Forgets the tokens from `length` on.
+    /// Forgets the tokens from `length` on. Nothing runs: where a sliding window has dropped what the shorter sequence needs, that
+    /// sequence runs again with the next call.
+    pub fn rewind(&mut self, length: usize) {
+        if length < self.tokens.len() {
+            self.tokens.truncate(length);
+            self.cache.rewind(length);
+            self.logits = None;
+        }
+    }
+
+    /// Makes sure that the logits after the last token are known.
     ///
     /// # Errors
-    /// As [`Session::feed`]: where a sliding window has dropped what the shorter sequence needs, that sequence runs again.
-    pub fn rewind(&mut self, length: usize, cancel: &CancelToken) -> Result<()> {
-        if length >= self.tokens.len() {
-            return Ok(());
+    /// `InvalidInput` for an empty session; otherwise as [`Session::feed`].
+    pub fn ready(&mut self, cancel: &CancelToken) -> Result<()> {
+        if self.tokens.is_empty() {
+            return Err(Error::invalid("prompt", "there are no tokens to continue"));
         }
-        let mut kept = self.tokens[..length].to_vec();
-        let held = self.cache.rewind(length);
-        self.tokens.truncate(held);
-        self.logits = None;
-        let missing = kept.split_off(held);
-        if missing.is_empty() { Ok(()) } else { self.feed(&missing, cancel) }
+        self.catch_up(cancel, self.tokens.len(), None)
     }
 
     /// Generates an answer to the tokens so far; `on_text` gets each piece of text as it is ready, whole graphemes only.
@@ -255,8 +262,11 @@ impl Session {
             Some(shape) => Some(shape.constraint(&*self.engine.constraint_vocabulary()?)?),
             None => None,
         };
-        if self.tokens.is_empty() {
-            return Err(Error::invalid("prompt", "there are no tokens to continue"));
+        if let Overflow::Slide { keep } = options.overflow
+            && keep >= self.cache.capacity() - 1
+        {
+            let what = format!("{keep} tokens to keep leave no room in a context of {}", self.cache.capacity());
+            return Err(Error::invalid("overflow", what));
         }
         let mut answer = Answer::default();
         let finish = loop {
@@ -267,7 +277,7 @@ impl Session {
             if late || answer.ids.len() >= options.max_new_tokens {
                 break Finish::Length;
             }
-            match self.refresh(cancel) {
+            match self.ready(cancel) {
                 Err(Error::Cancelled) => break Finish::Cancelled,
                 result => result?,
             }
@@ -283,11 +293,11 @@ impl Session {
             };
             if self.is_stop(id) {
                 // the model's own mark: it belongs to the conversation, not to the text
-                self.remember(id, options.overflow, cancel)?;
+                self.remember(id, options.overflow);
                 break Finish::Stop;
             }
             self.emit(id, &mut answer, &mut on_text);
-            if !self.remember(id, options.overflow, cancel)? {
+            if !self.remember(id, options.overflow) {
                 break Finish::Length;
             }
             if complete {
@@ -320,64 +330,38 @@ impl Session {
 
     fn emit(&self, id: u32, answer: &mut Answer, on_text: &mut impl FnMut(&str)) {
         let Ok(tokenizer) = self.engine.tokenizer() else { return };
-        if let Some(bytes) = tokenizer.token_bytes(id) {
+        // marks like <|im_start|> are not what the model says
+        if let Some(bytes) = tokenizer.token_bytes(id).filter(|_| !tokenizer.is_special(id)) {
             let text = answer.chunks.push(&bytes);
             answer.push(&text, on_text);
         }
     }
 
     /// Adds a chosen token; its step runs when its logits are asked for. False where the context is full.
-    fn remember(&mut self, id: u32, overflow: Overflow, cancel: &CancelToken) -> Result<bool> {
+    fn remember(&mut self, id: u32, overflow: Overflow) -> bool {
         if self.tokens.len() == self.cache.capacity() {
             match overflow {
-                Overflow::Stop => return Ok(false),
-                Overflow::Slide { keep } => self.slide(keep, cancel)?,
+                Overflow::Stop => return false,
+                Overflow::Slide { keep } => self.slide(keep),
             }
         }
         self.tokens.push(id);
         self.logits = None;
-        Ok(true)
+        true
     }
 
-    /// Drops the older half of what comes after the first `keep` tokens and runs the rest again.
-    fn slide(&mut self, keep: usize, cancel: &CancelToken) -> Result<()> {
-        let (length, capacity) = (self.tokens.len(), self.cache.capacity());
-        if keep + 1 >= capacity {
-            let what = format!("{keep} tokens to keep leave no room in a context of {capacity}");
-            return Err(Error::invalid("overflow", what));
-        }
-        let dropped = (length - keep).div_ceil(2);
-        let mut kept = self.tokens[..keep].to_vec();
-        kept.extend_from_slice(&self.tokens[keep + dropped..]);
+    /// Drops the older half of what comes after the first `keep` tokens; the rest runs again with the next step.
+    fn slide(&mut self, keep: usize) {
+        let keep = keep.min(self.tokens.len());
+        let dropped = (self.tokens.len() - keep).div_ceil(2);
+        self.tokens.drain(keep..keep + dropped);
         self.cache.rewind(0);
-        self.tokens.clear();
         self.logits = None;
-        self.feed(&kept, cancel)
     }
 
-    /// Makes sure that the logits after the last token are known.
-    pub(crate) fn refresh(&mut self, cancel: &CancelToken) -> Result<()> {
-        if self.logits.is_some() {
-            return Ok(());
-        }
-        // the last token's row is needed again where a rewind dropped its logits but not its position
-        let held = self.cache.rewind(self.tokens.len() - 1);
-        let pending = self.tokens.split_off(held);
-        let result = self.feed(&pending, cancel);
-        if result.is_err() {
-            // what didn't run is still part of the conversation
-            let ran = self.tokens.len() - held;
-            self.tokens.extend_from_slice(&pending[ran..]);
-            self.logits = None;
-        }
-        result
-    }
-
-    fn advance(&mut self, ids: &[u32], cancel: &CancelToken, mut each: Option<&mut EachRow<'_>>) -> Result<()> {
-        if self.cache.length() < self.tokens.len() {
-            self.refresh(cancel)?;
-        }
-        let (needed, available) = (self.tokens.len() + ids.len(), self.cache.capacity());
+    fn advance(&mut self, ids: &[u32], cancel: &CancelToken, each: Option<&mut EachRow<'_>>) -> Result<()> {
+        let before = self.tokens.len();
+        let (needed, available) = (before + ids.len(), self.cache.capacity());
         if needed > available {
             return Err(Error::ContextFull { needed, available });
         }
@@ -385,19 +369,52 @@ impl Session {
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
             return Err(Error::invalid("ids", format!("token id {id} is past the vocabulary of {vocab_size}")));
         }
-        let mut done = 0;
-        for chunk in ids.chunks(self.cache.max_rows()) {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.tokens.extend_from_slice(ids);
+        let result = self.catch_up(cancel, before, each);
+        if result.is_err() {
+            // what didn't run was not said; what was pending before still is
+            self.tokens.truncate(self.cache.length().max(before));
+            self.logits = self.logits.take().filter(|_| self.cache.length() == self.tokens.len());
+        }
+        result
+    }
+
+    /// Runs the tokens that have not run; `each` gets the logits of those from `first` on.
+    fn catch_up(&mut self, cancel: &CancelToken, first: usize, mut each: Option<&mut EachRow<'_>>) -> Result<()> {
+        if self.logits.is_none() && self.cache.length() == self.tokens.len() {
+            // its position is there, its logits are not: the last token runs again
+            self.cache.rewind(self.tokens.len() - 1);
+        }
+        while self.cache.length() < self.tokens.len() {
             cancel.check()?;
-            let logits = match &mut each {
-                Some(each) => {
-                    let mut shifted = |row: usize, logits: &[f32]| each(done + row, logits);
-                    self.engine.step(chunk, &mut self.cache, Some(&mut shifted))?
+            let start = self.cache.length();
+            let end = self.tokens.len().min(start + self.cache.max_rows());
+            let chunk = &self.tokens[start..end];
+            let step = match &mut each {
+                Some(each) if end > first => {
+                    let mut shifted = |row: usize, logits: &[f32]| {
+                        if let Some(index) = (start + row).checked_sub(first) {
+                            each(index, logits);
+                        }
+                    };
+                    self.engine.step(chunk, &mut self.cache, cancel, Some(&mut shifted))
                 }
-                None => self.engine.step(chunk, &mut self.cache, None)?,
+                _ => self.engine.step(chunk, &mut self.cache, cancel, None),
             };
-            self.tokens.extend_from_slice(chunk);
-            self.logits = Some(logits);
-            done += chunk.len();
+            match step {
+                Ok(logits) => self.logits = Some(logits),
+                Err(error) => {
+                    // a failed step may have filled slots, or lost a layer: back to the last whole step
+                    if !self.cache.rewind_or_lose(start) {
+                        self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows())?;
+                    }
+                    self.logits = self.logits.take().filter(|_| self.cache.length() == start);
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }

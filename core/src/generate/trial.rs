@@ -37,12 +37,17 @@ impl Outcome {
     }
 }
 
-/// Runs the model of `file` on `gpu` and on the CPU.
-pub(super) fn against_cpu(file: &ModelFile, config: &ModelConfig, gpu: &ComputeDevice) -> Result<Outcome> {
+/// Runs the model of `file` on `gpu` and on the CPU, with caches of `dtype`.
+pub(super) fn against_cpu(
+    file: &ModelFile,
+    config: &ModelConfig,
+    gpu: &ComputeDevice,
+    dtype: DType,
+) -> Result<Outcome> {
     let decoder = model::load(file, config.clone(), gpu)?;
-    let (found, gpu_time) = run(&*decoder, config, gpu)?;
+    let (found, gpu_time) = run(&*decoder, config, gpu, dtype)?;
     let cpu = ComputeDevice::cpu();
-    let (expected, cpu_time) = run(&*model::load(file, config.clone(), &cpu)?, config, &cpu)?;
+    let (expected, cpu_time) = run(&*model::load(file, config.clone(), &cpu)?, config, &cpu, dtype)?;
     let difference = relative_difference(&found, &expected);
     let agrees = difference <= TOLERANCE;
     let rate = |time: Duration| DECODE as f64 / time.as_secs_f64().max(1e-9);
@@ -54,33 +59,38 @@ pub(super) fn against_cpu(file: &ModelFile, config: &ModelConfig, gpu: &ComputeD
     Ok(Outcome { decoder, reason, agrees, gpu: gpu_time, cpu: cpu_time })
 }
 
-/// Logits after a short prompt, and the time of a few decode steps after it.
-fn run(decoder: &dyn Decoder, config: &ModelConfig, device: &ComputeDevice) -> Result<(Vec<f32>, Duration)> {
-    let mut cache = KvCache::new(config, device, PROMPT + 2 * DECODE, PROMPT, DType::F32);
+/// Logits after a short prompt and after each of some decode steps, one after the other, and the time of as many more steps.
+fn run(
+    decoder: &dyn Decoder,
+    config: &ModelConfig,
+    device: &ComputeDevice,
+    dtype: DType,
+) -> Result<(Vec<f32>, Duration)> {
+    let mut cache = KvCache::new(config, device, PROMPT + 2 * DECODE, PROMPT, dtype);
     let id = |index: usize| ((index * 7919 + 13) % config.vocab_size) as u32;
     let prompt: Vec<u32> = (0..PROMPT).map(id).collect();
     let hidden = decoder.forward(&prompt, &mut cache)?;
-    let logits = to_host(decoder.logits(hidden.slice_dim(0, PROMPT - 1..PROMPT)), device)?;
-    let mut decode = |from: usize| -> Result<()> {
-        for index in from..from + DECODE {
-            let hidden = decoder.forward(&[id(index)], &mut cache)?;
-            to_host(decoder.logits(hidden), device)?;
-        }
-        Ok(())
-    };
+    let mut logits = to_host(decoder.logits(hidden.slice_dim(0, PROMPT - 1..PROMPT)), device)?;
+    let mut step = |index: usize| to_host(decoder.logits(decoder.forward(&[id(index)], &mut cache)?), device);
     // the first steps compile kernels
-    decode(PROMPT)?;
+    for index in PROMPT..PROMPT + DECODE {
+        logits.extend(step(index)?);
+    }
     let started = Instant::now();
-    decode(PROMPT + DECODE)?;
+    for index in PROMPT + DECODE..PROMPT + 2 * DECODE {
+        step(index)?;
+    }
     Ok((logits, started.elapsed()))
 }
 
-/// Largest difference as a share of the expected values' spread; infinite where the found ones are no numbers.
+/// Largest difference as a share of the expected values' spread; infinite where anything is no number or missing.
 fn relative_difference(found: &[f32], expected: &[f32]) -> f32 {
+    if found.len() != expected.len() || found.iter().chain(expected).any(|value| !value.is_finite()) {
+        return f32::INFINITY;
+    }
     let (low, high) = expected.iter().fold((f32::MAX, f32::MIN), |(low, high), x| (low.min(*x), high.max(*x)));
-    let spread = (high - low).max(f32::MIN_POSITIVE);
-    let worst = found.iter().zip(expected).map(|(a, b)| if a.is_finite() { (a - b).abs() } else { f32::INFINITY });
-    worst.fold(0.0, f32::max) / spread
+    let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    worst / (high - low).max(f32::MIN_POSITIVE)
 }
 
 #[cfg(test)]
@@ -90,6 +100,8 @@ mod tests {
     #[test]
     fn a_not_a_number_is_infinitely_wrong() {
         assert_eq!(relative_difference(&[f32::NAN, 1.0], &[0.0, 1.0]), f32::INFINITY);
+        assert_eq!(relative_difference(&[0.0, 1.0], &[f32::NAN, 1.0]), f32::INFINITY);
+        assert_eq!(relative_difference(&[0.0], &[0.0, 1.0]), f32::INFINITY);
     }
 
     #[test]

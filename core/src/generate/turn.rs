@@ -1,8 +1,16 @@
-//! A fair queue: who asks first runs first.
+//! A fair queue: who asks first runs first, and who cancels leaves the queue.
 //!
 //! `std::sync::Mutex` makes no promise about order, and a long generation that locks again at once would starve the others.
 
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::cancel::CancelToken;
+use crate::{Error, Result};
+
+/// How often one who waits looks whether it was cancelled: far below a token's time.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Hands out turns in the order in which they are asked for.
 #[derive(Debug, Default)]
@@ -15,6 +23,17 @@ pub(super) struct Turns {
 struct State {
     next_ticket: u64,
     serving: u64,
+    /// Tickets of those who left before they were served.
+    abandoned: BTreeSet<u64>,
+}
+
+impl State {
+    fn serve_next(&mut self) {
+        self.serving += 1;
+        while self.abandoned.remove(&self.serving) {
+            self.serving += 1;
+        }
+    }
 }
 
 /// A turn; it ends when this is dropped.
@@ -23,22 +42,27 @@ pub(super) struct Turn<'a>(&'a Turns);
 
 impl Turns {
     /// Waits for a turn.
-    pub(super) fn take(&self) -> Turn<'_> {
+    ///
+    /// # Errors
+    /// `Cancelled` where `cancel` came first.
+    pub(super) fn take(&self, cancel: &CancelToken) -> Result<Turn<'_>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         while state.serving != ticket {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if cancel.is_cancelled() {
+                state.abandoned.insert(ticket);
+                return Err(Error::Cancelled);
+            }
+            state = self.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
-        Turn(self)
+        Ok(Turn(self))
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.serving += 1;
-        drop(state);
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).serve_next();
         self.0.changed.notify_all();
     }
 }
@@ -53,11 +77,11 @@ mod tests {
         let turns = Turns::default();
         let (order, served) = mpsc::channel();
         std::thread::scope(|scope| {
-            let first = turns.take();
+            let first = turns.take(&CancelToken::new()).unwrap();
             for index in 0..4 {
                 let (turns, order) = (&turns, order.clone());
                 scope.spawn(move || {
-                    let _turn = turns.take();
+                    let _turn = turns.take(&CancelToken::new()).unwrap();
                     order.send(index).unwrap();
                 });
                 // the next one asks only after this one has its ticket
@@ -75,10 +99,21 @@ mod tests {
     fn a_panicking_holder_gives_its_turn_back() {
         let turns = Turns::default();
         let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _turn = turns.take();
+            let _turn = turns.take(&CancelToken::new()).unwrap();
             panic!("in a step");
         }));
         assert!(failed.is_err());
-        drop(turns.take());
+        drop(turns.take(&CancelToken::new()).unwrap());
+    }
+
+    #[test]
+    fn who_cancels_leaves_the_queue() {
+        let turns = Turns::default();
+        let first = turns.take(&CancelToken::new()).unwrap();
+        let cancel = CancelToken::new();
+        cancel.cancel();
+        assert!(matches!(turns.take(&cancel), Err(Error::Cancelled)));
+        drop(first);
+        drop(turns.take(&CancelToken::new()).unwrap());
     }
 }

@@ -113,6 +113,12 @@ impl KvCache {
         }
         self.length
     }
+
+    /// As [`KvCache::rewind`] after a failed step; false where the step lost a layer, and the cache is of no more use.
+    pub(crate) fn rewind_or_lose(&mut self, length: usize) -> bool {
+        self.rewind(length);
+        self.layers.iter().all(|layer| layer.tensors.is_some())
+    }
 }
 
 /// Slots a layer: all positions, or a window and the rows that one call may add to it.

@@ -90,10 +90,10 @@ impl ModelConfig {
             head_dim,
             vocab_size: embedding.shape.first().copied().unwrap_or(0),
             context_length: metadata.require_usize(&key("context_length"))?,
-            rms_norm_eps: metadata.f32(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-5),
+            rms_norm_eps: metadata.require_f32(&key("attention.layer_norm_rms_epsilon"))?,
             rope_theta: metadata.f32(&key("rope.freq_base"))?.unwrap_or(10_000.0),
             rope_scaling: RopeScaling::from_gguf(metadata, &architecture)?,
-            // Converters permute the q and k rows of this architecture, and only of this one.
+            // Of the families here, converters permute the q and k rows of this one.
             rope_pairing: if architecture == "llama" { RopePairing::Interleaved } else { RopePairing::Half },
             rotary_dim: metadata.usize(&key("rope.dimension_count"))?.unwrap_or(head_dim),
             sliding_window: metadata.usize(&key("attention.sliding_window"))?.filter(|window| *window > 0),
@@ -121,7 +121,8 @@ impl ModelConfig {
             head_dim,
             vocab_size: config.vocab_size.ok_or_else(|| missing("vocab_size"))?,
             context_length: config.max_position_embeddings.ok_or_else(|| missing("max_position_embeddings"))?,
-            rms_norm_eps: config.rms_norm_eps.unwrap_or(1e-5),
+            // transformers' default for these families
+            rms_norm_eps: config.rms_norm_eps.unwrap_or(1e-6),
             rope_theta: config.rope_theta().unwrap_or(10_000.0),
             rope_scaling: RopeScaling::from_hf(config)?,
             rope_pairing: RopePairing::Half,

@@ -92,6 +92,7 @@ const ROPE_FREQS: &str = "rope_freqs.weight";
 
 /// Loads the weights of `file` on `device`.
 pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice) -> Result<Box<dyn Decoder>> {
+    refuse_variants(file)?;
     let names = if file.metadata().is_some() { &GGUF } else { &CHECKPOINT };
     let (hidden, query, key_value) = (config.hidden_size, config.query_size(), config.key_value_size());
     let intermediate = config.intermediate_size;
@@ -118,7 +119,7 @@ pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice
         None => None,
     };
     let frequencies =
-        inverse_frequencies(config.rope_theta, config.rotary_dim, config.rope_scaling, divisors.as_deref());
+        inverse_frequencies(config.rope_theta, config.rotary_dim, config.rope_scaling, divisors.as_deref())?;
     Ok(Box::new(Llama {
         embed_tokens: matrix(names.embed_tokens, [config.vocab_size, hidden])?,
         layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
@@ -128,6 +129,18 @@ pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice
         device: device.clone(),
         config,
     }))
+}
+
+/// Refuses what would load and compute wrong numbers: biases, and another activation than SiLU.
+fn refuse_variants(file: &ModelFile) -> Result<()> {
+    let hint = "Llama-family models without biases and with SiLU can be used";
+    if let Some(bias) = file.tensors().iter().find(|tensor| tensor.name.ends_with(".bias")) {
+        return Err(Error::unsupported(format!("tensor {} is a bias", bias.name), hint));
+    }
+    match file.config().and_then(|config| config.hidden_act.as_deref()) {
+        None | Some("silu") => Ok(()),
+        Some(other) => Err(Error::unsupported(format!("activation `{other}`"), hint)),
+    }
 }
 
 impl Llama {

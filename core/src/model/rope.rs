@@ -103,20 +103,32 @@ impl RopeScaling {
 }
 
 /// Radians a position for each of the `rotary_dim / 2` pairs. `divisors`: the tensor `rope_freqs.weight` of a GGUF file.
+///
+/// # Errors
+/// `ModelFile` where a divisor or a factor makes a frequency that no model turns by.
 pub(crate) fn inverse_frequencies(
     theta: f32,
     rotary_dim: usize,
     scaling: RopeScaling,
     divisors: Option<&[f32]>,
-) -> Vec<f32> {
+) -> Result<Vec<f32>> {
     (0..rotary_dim / 2)
         .map(|pair| {
-            let frequency = f64::from(theta).powf(-((2 * pair) as f64) / rotary_dim as f64) as f32;
+            let plain = f64::from(theta).powf(-((2 * pair) as f64) / rotary_dim as f64) as f32;
             let divisor = divisors.and_then(|all| all.get(pair)).copied().unwrap_or(1.0);
-            scaling.scale(frequency) / divisor
+            let frequency = scaling.scale(plain) / divisor;
+            if frequency.is_normal() && (0.0..=MAX_FREQUENCY).contains(&frequency) {
+                return Ok(frequency);
+            }
+            let what =
+                format!("rotary pair {pair} turns by {frequency} radians a position, expected 0 to {MAX_FREQUENCY}");
+            Err(Error::model_file(what, Location::part("rope frequencies")))
         })
         .collect()
 }
+
+/// Radians a position; unscaled, the first pair turns by 1.
+const MAX_FREQUENCY: f32 = 1024.0;
 
 fn unsupported(name: &str) -> Error {
     Error::unsupported(
@@ -134,7 +146,7 @@ mod tests {
 
     #[test]
     fn frequencies_fall_from_one() {
-        let frequencies = inverse_frequencies(10_000.0, 8, RopeScaling::None, None);
+        let frequencies = inverse_frequencies(10_000.0, 8, RopeScaling::None, None).unwrap();
         assert_eq!(frequencies.len(), 4);
         for (found, expected) in frequencies.iter().zip([1.0, 0.1, 0.01, 0.001]) {
             assert!((found / expected - 1.0).abs() < 1e-5);
@@ -151,9 +163,17 @@ mod tests {
 
     #[test]
     fn divisors_apply_pair_by_pair() {
-        let plain = inverse_frequencies(10_000.0, 4, RopeScaling::None, None);
-        let divided = inverse_frequencies(10_000.0, 4, RopeScaling::None, Some(&[1.0, 8.0]));
+        let plain = inverse_frequencies(10_000.0, 4, RopeScaling::None, None).unwrap();
+        let divided = inverse_frequencies(10_000.0, 4, RopeScaling::None, Some(&[1.0, 8.0])).unwrap();
         assert_eq!(divided, [plain[0], plain[1] / 8.0]);
+    }
+
+    #[test]
+    fn refuses_divisors_that_are_no_divisors() {
+        for divisor in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-30] {
+            let result = inverse_frequencies(10_000.0, 4, RopeScaling::None, Some(&[1.0, divisor]));
+            assert!(result.is_err(), "{divisor}");
+        }
     }
 
     #[test]

@@ -63,9 +63,7 @@ impl Chat {
         let room = options.max_new_tokens.min(self.session.context_tokens() / 2);
         let ids = self.fitting(self.session.context_tokens() - room)?;
         let shared = self.session.tokens().iter().zip(&ids).take_while(|(old, new)| old == new).count();
-        // at least one token must run, so that there are logits to choose from
-        let shared = shared.min(ids.len().saturating_sub(1));
-        self.session.rewind(shared, cancel)?;
+        self.session.rewind(shared);
         self.session.feed(&ids[shared..], cancel)?;
         self.session.generate(options, cancel, on_text)
     }

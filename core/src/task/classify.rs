@@ -70,7 +70,8 @@ pub struct LabelScore {
 /// Says which of `labels` the text has.
 ///
 /// # Errors
-/// `InvalidInput` for an empty text, fewer than two labels, empty, overlong or repeated ones; `Cancelled`.
+/// `InvalidInput` for an empty text, fewer than two labels, empty, overlong or repeated ones; `Unsupported` for a model without a
+/// tokenizer; `Device` where the device failed; `Cancelled`.
 pub fn classify(
     engine: &Engine,
     text: &str,
@@ -140,8 +141,8 @@ fn check(text: &str, labels: &[String], options: &ClassifyOptions) -> Result<()>
         if words(label).is_empty() {
             return Err(Error::invalid("labels", format!("label {} is empty", index + 1)));
         }
-        if !seen.insert(label) {
-            return Err(Error::invalid("labels", format!("label {} stands there twice", index + 1)));
+        if !seen.insert(words(label).to_lowercase()) {
+            return Err(Error::invalid("labels", format!("label {} reads as another one does", index + 1)));
         }
     }
     if let Some(confidence) = options.min_confidence.filter(|confidence| !(0.0..=1.0).contains(confidence)) {
@@ -165,7 +166,7 @@ mod tests {
         assert_eq!(refused(" \n", &["a", "b"], 0.0), "the text is empty (text)");
         assert_eq!(refused("x", &["a"], 0.0), "1 labels, expected 2 to 1000 (labels)");
         assert_eq!(refused("x", &["a", "_"], 0.0), "label 2 is empty (labels)");
-        assert_eq!(refused("x", &["a", "a"], 0.0), "label 2 stands there twice (labels)");
+        assert_eq!(refused("x", &["a_b", "A-b"], 0.0), "label 2 reads as another one does (labels)");
         assert_eq!(refused("x", &["a", "b"], 1.5), "1.5 is not between 0 and 1 (min_confidence)");
     }
 

@@ -37,14 +37,17 @@ impl Scorer {
         Ok(Self { session: engine.session(SessionOptions::default().context_tokens(longest.max(1)))? })
     }
 
-    /// How likely `ids` are after `prefix`, which is not empty.
+    /// How likely `ids` are after `prefix`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an empty prefix; otherwise as [`Session::feed`].
     pub(super) fn score(&mut self, prefix: &[u32], ids: &[u32], cancel: &CancelToken) -> Result<Likelihood> {
         let Some((first, rest)) = ids.split_first() else { return Ok(Likelihood { total: 0.0, tokens: 0 }) };
         let session = &mut self.session;
         let shared = session.tokens().iter().zip(prefix).take_while(|(old, new)| old == new).count();
-        session.rewind(shared, cancel)?;
+        session.rewind(shared);
         session.feed(&prefix[shared..], cancel)?;
-        session.refresh(cancel)?;
+        session.ready(cancel)?;
         let missing = || Error::Internal { what: "logits are missing after the prefix".into() };
         let mut total = log_probability(session.logits().ok_or_else(missing)?, *first);
         // the last token's own logits are not needed: it need not run

@@ -125,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sentences_are_ordered_and_inside(text in "\\PC{0,200}") {
+        fn sentences_are_ordered_and_inside(text in "[\\PC\n\r]{0,200}") {
             let mut end = 0;
             for range in sentences(&text) {
                 prop_assert!(range.start >= end && range.end <= text.len());

@@ -20,6 +20,8 @@ use crate::{Error, Result};
 
 /// Bytes of a text that one call takes.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
+/// Sentences that a summary may have.
+const MAX_SENTENCES: usize = 100;
 /// Tokens that one window of a long text holds, question included.
 const WINDOW_TOKENS: usize = 1536;
 /// Tokens of a sentence beyond which only its beginning is scored.
@@ -50,7 +52,7 @@ impl Default for SummarizeOptions {
 }
 
 impl SummarizeOptions {
-    /// Most sentences of the summary, at least 1.
+    /// Most sentences of the summary, 1 to 100.
     pub fn sentences(mut self, sentences: usize) -> Self {
         self.sentences = sentences;
         self
@@ -104,17 +106,13 @@ pub fn summarize(
     mut progress: impl FnMut(f32),
 ) -> Result<Summary> {
     check(text, options)?;
-    let ranges = sentences(text);
-    let candidates: Vec<Candidate> = candidates(text, &ranges);
-    if candidates.len() <= options.sentences && options.max_words.is_none() {
-        return Ok(assemble(
-            text,
-            candidates.iter().map(|candidate| (candidate.range.clone(), 1.0)).collect(),
-            ServedBy::Rules,
-        ));
+    let candidates = candidates(text, &sentences(text));
+    if candidates.is_empty() || (candidates.len() <= options.sentences && options.max_words.is_none()) {
+        let parts = candidates.iter().map(|candidate| (candidate.range.clone(), 1.0)).collect();
+        return Ok(assemble(text, parts, ServedBy::Rules));
     }
     let mut scores = score(engine, text, &candidates, cancel, &mut progress)?;
-    let last = (candidates.len() - 1).max(1) as f32;
+    let last = candidates.len().saturating_sub(1).max(1) as f32;
     for (index, score) in scores.iter_mut().enumerate() {
         *score += LEAD_BONUS * (1.0 - index as f32 / last);
     }
@@ -149,31 +147,36 @@ fn score(
     cancel: &CancelToken,
     progress: &mut impl FnMut(f32),
 ) -> Result<Vec<f32>> {
-    let ids: Vec<Vec<u32>> = candidates
-        .iter()
-        .map(|candidate| {
-            let mut ids = continuation(engine, &text[candidate.range.clone()])?;
-            ids.truncate(MAX_SENTENCE_TOKENS);
-            Ok(ids)
-        })
-        .collect::<Result<_>>()?;
-    let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
-    let limit = WINDOW_TOKENS.min(engine.config().context_length.saturating_sub(MAX_SENTENCE_TOKENS + 128)).max(64);
     let blank = question(engine, INSTRUCTION, "")?;
+    let room = engine.config().context_length.min(WINDOW_TOKENS).saturating_sub(blank.len() + MAX_SENTENCE_TOKENS);
+    // A sentence's share of a window: up to where the next one starts, with whatever stands between.
+    let starts = candidates.iter().map(|candidate| candidate.range.start);
+    let ends = starts.clone().skip(1).chain([text.len()]);
+    let lengths: Vec<usize> = starts
+        .zip(ends)
+        .map(|(start, end)| Ok(continuation(engine, &text[start..end])?.len()))
+        .collect::<Result<_>>()?;
     let mut unread = Scorer::new(engine, blank.len() + MAX_SENTENCE_TOKENS)?;
     let mut scores = Vec::with_capacity(candidates.len());
-    for window in windows(&lengths, limit) {
+    for window in windows(&lengths, room.max(1)) {
         let start = candidates[window.start].range.start;
         let end = candidates[window.end - 1].range.end;
-        let prompt = question(engine, INSTRUCTION, &text[start..end])?;
+        let prompt = question(engine, INSTRUCTION, within(&text[start..end], &lengths[window.clone()], room))?;
         let mut read = Scorer::new(engine, prompt.len() + MAX_SENTENCE_TOKENS)?;
-        for ids in &ids[window] {
-            let gain = read.score(&prompt, ids, cancel)?.mean() - unread.score(&blank, ids, cancel)?.mean();
+        for candidate in &candidates[window] {
+            let mut ids = continuation(engine, &text[candidate.range.clone()])?;
+            ids.truncate(MAX_SENTENCE_TOKENS);
+            let gain = read.score(&prompt, &ids, cancel)?.mean() - unread.score(&blank, &ids, cancel)?.mean();
             scores.push(gain);
             progress(scores.len() as f32 / candidates.len() as f32);
         }
     }
     Ok(scores)
+}
+
+/// The text of a window; its beginning where a single sentence has more than `room` tokens. (A token is at least a byte.)
+fn within<'t>(text: &'t str, lengths: &[usize], room: usize) -> &'t str {
+    if lengths.iter().sum::<usize>() <= room { text } else { &text[..text.floor_char_boundary(room)] }
 }
 
 /// Runs of sentences of at most `limit` tokens together; a longer sentence stands alone.
@@ -197,21 +200,20 @@ fn windows(lengths: &[usize], limit: usize) -> Vec<Range<usize>> {
 fn choose(text: &str, candidates: &[Candidate], scores: &[f32], options: &SummarizeOptions) -> Vec<usize> {
     let mut chosen: Vec<usize> = Vec::new();
     let mut words_left = options.max_words.unwrap_or(usize::MAX);
+    // how much of each sentence the chosen ones say already; all of it takes it out of the choice
+    let mut said = vec![0.0f32; candidates.len()];
     while chosen.len() < options.sentences {
-        let value = |index: usize| {
-            let repeats = chosen.iter().map(|other| overlap(&candidates[index], &candidates[*other]));
-            scores[index] - REPEAT_PENALTY * repeats.fold(0.0, f32::max)
-        };
+        let value = |index: usize| scores[index] - REPEAT_PENALTY * said[index];
         let open = (0..candidates.len())
-            .filter(|index| !chosen.contains(index) && candidates[*index].word_count <= words_left)
-            .filter(|index| {
-                chosen
-                    .iter()
-                    .all(|other| text[candidates[*index].range.clone()] != text[candidates[*other].range.clone()])
-            });
+            .filter(|index| said[*index] < f32::INFINITY && candidates[*index].word_count <= words_left);
         let Some(best) = open.max_by(|a, b| value(*a).total_cmp(&value(*b))) else { break };
         words_left -= candidates[best].word_count;
         chosen.push(best);
+        let sentence = &text[candidates[best].range.clone()];
+        for (candidate, said) in candidates.iter().zip(&mut said) {
+            let same = &text[candidate.range.clone()] == sentence;
+            *said = if same { f32::INFINITY } else { said.max(overlap(candidate, &candidates[best])) };
+        }
     }
     chosen.sort_unstable();
     chosen
@@ -243,8 +245,9 @@ fn check(text: &str, options: &SummarizeOptions) -> Result<()> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(Error::invalid("text", format!("{} bytes, at most {MAX_TEXT_BYTES} serve", text.len())));
     }
-    if options.sentences == 0 {
-        return Err(Error::invalid("sentences", "0 sentences, expected at least 1"));
+    if !(1..=MAX_SENTENCES).contains(&options.sentences) {
+        let what = format!("{} sentences, expected 1 to {MAX_SENTENCES}", options.sentences);
+        return Err(Error::invalid("sentences", what));
     }
     if options.max_words == Some(0) {
         return Err(Error::invalid("max_words", "0 words, expected at least 1"));
@@ -281,6 +284,12 @@ mod tests {
     }
 
     #[test]
+    fn a_window_s_text_holds_its_room() {
+        assert_eq!(within("two words", &[2], 2), "two words");
+        assert_eq!(within("ééé", &[3, 4], 5), "éé");
+    }
+
+    #[test]
     fn windows_hold_their_limit() {
         assert_eq!(windows(&[3, 3, 9, 1], 6), [0..2, 2..3, 3..4]);
         assert!(windows(&[], 6).is_empty());
@@ -289,6 +298,6 @@ mod tests {
     #[test]
     fn refuses_limits_of_zero() {
         let error = check("x", &SummarizeOptions::default().sentences(0)).unwrap_err();
-        assert_eq!(error.to_string(), "0 sentences, expected at least 1 (sentences)");
+        assert_eq!(error.to_string(), "0 sentences, expected 1 to 100 (sentences)");
     }
 }

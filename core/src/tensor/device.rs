@@ -35,6 +35,13 @@ pub struct DeviceReport {
     pub reason: String,
 }
 
+impl DeviceReport {
+    /// Whether the model runs on a GPU.
+    pub fn is_gpu(&self) -> bool {
+        self.kind == DeviceKind::Gpu
+    }
+}
+
 /// A kind of processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeviceKind {

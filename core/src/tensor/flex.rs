@@ -127,7 +127,7 @@ impl SlmOps for Flex {
 /// Unwinds to the engine on a kernel's refusal; see the module's opening.
 fn done(result: Result<()>) {
     if let Err(error) = result {
-        std::panic::panic_any(error.to_string());
+        std::panic::panic_any(error);
     }
 }
 

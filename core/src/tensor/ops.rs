@@ -1,6 +1,6 @@
 //! `SlmOps`: the few operations that decide speed, as an extension of Burn's backends.
 //!
-//! Models are written once over Burn tensors and the functions at the foot of this file. Burn's dispatch picks the backend of the tensors
+//! Models are written once over Burn tensors and those of `functions.rs` and `weight.rs`. Burn's dispatch picks the backend of the tensors
 //! at run time: Flex (CPU, `tensor/cpu`) or CubeCL (GPU, `tensor/gpu`). Each operation's meaning is told here; a reference in
 //! stock Burn operations stands beside each in `tensor/reference.rs` and one suite holds every backend to it.
 //!

@@ -81,7 +81,7 @@ pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let engine = engine::open(&args.model.model, global)?;
     let ids = prompt(args, &engine)?;
     let cancel = CancelToken::new();
-    let context = (ids.len() + args.max_new.max(1)).min(engine.config().context_length);
+    let context = ids.len().saturating_add(args.max_new.max(1)).min(engine.config().context_length);
     let mut session = engine.session(SessionOptions::default().context_tokens(context))?;
     let started = Instant::now();
     session.feed(&ids, &cancel)?;

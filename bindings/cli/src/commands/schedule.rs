@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use minnow::task::schedule::{Event, Moment, Precision, Preferences, Schedule, ScheduledEvent, When, calendar_text};
 use minnow::{Assistant, CancelToken, ScheduleOptions};
-use std::hash::{Hash, Hasher};
+use sha2::{Digest, Sha256};
 
 /// `minnow schedule`
 #[derive(Debug, clap::Args)]
@@ -77,24 +77,21 @@ fn human(event: &ScheduledEvent) -> String {
     text
 }
 
-/// All events as one calendar. Identifiers are made of the event itself, so the same text gives the same calendar entry.
+/// All events as one calendar. Identifiers are made of the events themselves, so the same text gives the same calendar again.
 fn calendar(schedule: &Schedule) -> Result<String> {
-    let written_at = Timestamp::now();
-    let duration = Preferences::default().default_duration;
-    let mut text = String::new();
-    for event in &schedule.events {
-        let mut hasher = std::hash::DefaultHasher::new();
-        (&event.title, format!("{:?}", event.when.start)).hash(&mut hasher);
-        let event = Event {
-            uid: format!("{:016x}@minnow", hasher.finish()),
+    let entry = |(index, event): (usize, &ScheduledEvent)| {
+        let said = format!("{index} {} {:?} {:?}", event.title, event.when.start, event.when.rrule);
+        let digest = Sha256::digest(said);
+        Event {
+            uid: digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
             title: event.title.clone(),
             when: event.when.clone(),
             place: None,
             attendees: Vec::new(),
-        };
-        text += &calendar_text(&event, written_at, duration)?;
-    }
-    Ok(text)
+        }
+    };
+    let entries: Vec<Event> = schedule.events.iter().enumerate().map(entry).collect();
+    Ok(calendar_text(&entries, Timestamp::now(), Preferences::default().default_duration)?)
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub const MAX_TEXT_BYTES: usize = 1 << 20;
 const CONTEXT_CHARS: usize = 600;
 /// Words that may be cut from either end of a clause on the way to a title.
 const MAX_CUT_WORDS: usize = 3;
+/// Events of one text that the model names; later ones are called by their clause.
+const MAX_NAMED: usize = 50;
 /// Tokens of a title.
 const MAX_TITLE_TOKENS: usize = 48;
 const INSTRUCTION: &str = "You name calendar entries. Answer with a short title for the event in the message.";
@@ -96,13 +98,13 @@ pub fn schedule(engine: &Engine, text: &str, options: &ScheduleOptions, cancel: 
     let mut events = Vec::with_capacity(found.len());
     let mut served_by = ServedBy::Rules;
     for found in found {
-        let clause = title_candidate(text, &found.pieces);
-        let title = match clause {
-            Some(clause) => {
-                served_by = ServedBy::OnDevice;
-                name(engine, around(text, &found.span), &clause, cancel)?
-            }
-            None => UNTITLED.to_owned(),
+        let clause = title_candidate(text, &found.pieces).unwrap_or_else(|| UNTITLED.to_owned());
+        let choices = if events.len() < MAX_NAMED { wordings(&clause) } else { Vec::new() };
+        let title = if choices.len() > 1 {
+            served_by = ServedBy::OnDevice;
+            likeliest(engine, around(text, &found.span), &choices, cancel)?.to_owned()
+        } else {
+            clause
         };
         let readings = 1 + found.alternatives.len();
         events.push(ScheduledEvent {
@@ -119,26 +121,31 @@ pub fn schedule(engine: &Engine, text: &str, options: &ScheduleOptions, cancel: 
 /// Whether the text says any part of the date or the time, not only how often.
 fn is_anchored(when: &When) -> bool {
     let Provenance { year, month, day, time, .. } = when.provenance;
-    [year, month, day].contains(&Source::Text) || time == Some(Source::Text)
+    let on_days = when.rrule.as_ref().is_some_and(|rule| rule.contains(";BY"));
+    on_days || [year, month, day].contains(&Source::Text) || time == Some(Source::Text)
 }
 
 /// Whether any of it is still to come.
 fn is_ahead(when: &When, now: &ZonedDateTime) -> bool {
-    let not_before = |moment: &Moment| match moment {
+    if let Some(rule) = &when.rrule {
+        let until = rule.split(';').find_map(|part| part.strip_prefix("UNTIL="));
+        // dates written as digits order as text
+        return until.is_none_or(|until| until >= now.strftime("%Y%m%d").to_string().as_str());
+    }
+    let starts_ahead = match &when.start {
         Moment::Day(day) => *day >= now.date(),
         Moment::Instant(instant) => instant.timestamp() >= now.timestamp(),
     };
-    when.rrule.is_some()
-        || not_before(&when.start)
-        || when.end.as_ref().is_some_and(|end| not_before(end) && *end != when.start)
+    // the end itself is excluded
+    let ends_ahead = when.end.as_ref().is_some_and(|end| match end {
+        Moment::Day(day) => *day > now.date(),
+        Moment::Instant(instant) => instant.timestamp() > now.timestamp(),
+    });
+    starts_ahead || ends_ahead
 }
 
-/// The likeliest title among the wordings of a clause.
-fn name(engine: &Engine, message: &str, clause: &str, cancel: &CancelToken) -> Result<String> {
-    let candidates = wordings(clause);
-    if candidates.len() < 2 {
-        return Ok(clause.to_owned());
-    }
+/// The title that the model finds likeliest for the event of a message.
+fn likeliest<'t>(engine: &Engine, message: &str, candidates: &[&'t str], cancel: &CancelToken) -> Result<&'t str> {
     // A title ends where the line ends: with the line's end scored too, half a title is an unlikely one.
     let ids: Vec<Vec<u32>> = candidates
         .iter()
@@ -156,7 +163,7 @@ fn name(engine: &Engine, message: &str, clause: &str, cancel: &CancelToken) -> R
         ids.iter().map(|ids| Ok(scorer.score(&prefix, ids, cancel)?.mean())).collect::<Result<_>>()?;
     let shares = softmax(&scores);
     let best = (0..candidates.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
-    Ok(best.map_or(clause, |index| candidates[index]).to_owned())
+    best.map(|index| candidates[index]).ok_or_else(|| Error::Internal { what: "there was no title to choose".into() })
 }
 
 /// The clause, and the clause less a few words at its start or its end.
@@ -258,6 +265,17 @@ mod tests {
         assert!(ahead("lunch tomorrow at noon"));
         assert!(ahead("pay the rent today"));
         assert!(!ahead("I called you yesterday"));
+        // the second of March 2026 is a Monday: the week before has just ended
+        assert!(!ahead("we met last week"));
+        assert!(ahead("team meeting every Monday"));
+    }
+
+    #[test]
+    fn a_rhythm_with_days_is_a_time_of_its_own() {
+        let anchored = |text: &str| is_anchored(&find(text, &reference()).unwrap()[0].when);
+        assert!(anchored("team meeting every Monday"));
+        assert!(anchored("birthday every year on March 5"));
+        assert!(!anchored("the quarterly review"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! An event → iCalendar text (RFC 5545), for any calendar app.
+//! Events → iCalendar text (RFC 5545), for any calendar app.
 //!
-//! One `VEVENT` in one `VCALENDAR`. Whole days are written as `VALUE=DATE` with an exclusive end; times in a zone of the
+//! A `VEVENT` each, in one `VCALENDAR`. Whole days are written as `VALUE=DATE` with an exclusive end; times in a zone of the
 //! IANA database as local time with `TZID` (a recurrence then follows the clocks), all others in UTC. No `VTIMEZONE` is
 //! written, as RFC 7809 allows between programs that know the IANA names: a copy of the rules would go stale.
 //!
@@ -30,40 +30,19 @@ pub struct Event {
     pub attendees: Vec<String>,
 }
 
-/// The text of a calendar that holds `event`; `written_at` is the moment of writing, `default_duration` how long a timed
+/// The text of a calendar that holds `events`; `written_at` is the moment of writing, `default_duration` how long a timed
 /// event without an end lasts.
 ///
 /// # Errors
 /// `InvalidInput` for an attendee that is no e-mail address, or a rule that is no `RRULE` value
-pub fn calendar_text(event: &Event, written_at: Timestamp, default_duration: SignedDuration) -> Result<String> {
+pub fn calendar_text(events: &[Event], written_at: Timestamp, default_duration: SignedDuration) -> Result<String> {
     let mut lines = Lines::default();
     lines.push("BEGIN:VCALENDAR");
     lines.push("VERSION:2.0");
     lines.push("PRODID:-//Minnow//Minnow//EN");
-    lines.push("BEGIN:VEVENT");
-    lines.push(&format!("UID:{}", escaped(&event.uid)));
-    lines.push(&format!("DTSTAMP:{}", written_at.strftime("%Y%m%dT%H%M%SZ")));
-    lines.push(&format!("DTSTART{}", moment(&event.when.start)));
-    lines.push(&format!("DTEND{}", moment(&event.when.end_or(default_duration))));
-    if let Some(rule) = &event.when.rrule {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '=' | ';' | ',' | '-' | '+');
-        if !rule.chars().all(plain) {
-            return Err(Error::invalid("rrule", "expected letters, digits and `=;,+-` (give the value of an RRULE)"));
-        }
-        lines.push(&format!("RRULE:{rule}"));
+    for event in events {
+        lines.push_event(event, written_at, default_duration)?;
     }
-    lines.push(&format!("SUMMARY:{}", escaped(&event.title)));
-    if let Some(place) = &event.place {
-        lines.push(&format!("LOCATION:{}", escaped(place)));
-    }
-    for address in &event.attendees {
-        let safe = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, ':' | ';' | ',' | '"' | '<' | '>');
-        if !address.chars().all(safe) || !address.trim_matches('@').contains('@') {
-            return Err(Error::invalid("attendees", "expected e-mail addresses such as ana@example.org"));
-        }
-        lines.push(&format!("ATTENDEE:mailto:{address}"));
-    }
-    lines.push("END:VEVENT");
     lines.push("END:VCALENDAR");
     Ok(lines.text)
 }
@@ -106,6 +85,36 @@ struct Lines {
 }
 
 impl Lines {
+    fn push_event(&mut self, event: &Event, written_at: Timestamp, default_duration: SignedDuration) -> Result<()> {
+        self.push("BEGIN:VEVENT");
+        self.push(&format!("UID:{}", escaped(&event.uid)));
+        self.push(&format!("DTSTAMP:{}", written_at.strftime("%Y%m%dT%H%M%SZ")));
+        self.push(&format!("DTSTART{}", moment(&event.when.start)));
+        self.push(&format!("DTEND{}", moment(&event.when.end_or(default_duration))));
+        if let Some(rule) = &event.when.rrule {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '=' | ';' | ',' | '-' | '+');
+            if !rule.chars().all(plain) {
+                let what = "expected letters, digits and `=;,+-` (give the value of an RRULE)";
+                return Err(Error::invalid("rrule", what));
+            }
+            self.push(&format!("RRULE:{rule}"));
+        }
+        self.push(&format!("SUMMARY:{}", escaped(&event.title)));
+        if let Some(place) = &event.place {
+            self.push(&format!("LOCATION:{}", escaped(place)));
+        }
+        for address in &event.attendees {
+            let breaks =
+                |c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | ';' | ',' | '"' | '<' | '>');
+            if address.chars().any(breaks) || !address.trim_matches('@').contains('@') {
+                return Err(Error::invalid("attendees", "expected e-mail addresses such as ana@example.org"));
+            }
+            self.push(&format!("ATTENDEE:mailto:{address}"));
+        }
+        self.push("END:VEVENT");
+        Ok(())
+    }
+
     /// Adds a line; a long one goes on after a break and a space, never inside a character.
     fn push(&mut self, line: &str) {
         let mut bytes = 0;
@@ -135,7 +144,8 @@ mod tests {
     }
 
     fn text(event: &Event) -> String {
-        calendar_text(event, Timestamp::UNIX_EPOCH, SignedDuration::from_hours(1)).expect("a valid event")
+        calendar_text(std::slice::from_ref(event), Timestamp::UNIX_EPOCH, SignedDuration::from_hours(1))
+            .expect("a valid event")
     }
 
     #[test]
@@ -177,9 +187,9 @@ mod tests {
         let mut event = event("tomorrow", "x\r\nATTENDEE:mailto:mallory@example.org\u{0}");
         assert!(!text(&event).contains("\r\nATTENDEE"));
         event.attendees = vec!["a@b\r\nX:y".to_owned()];
-        assert!(calendar_text(&event, Timestamp::UNIX_EPOCH, SignedDuration::ZERO).is_err());
+        assert!(calendar_text(std::slice::from_ref(&event), Timestamp::UNIX_EPOCH, SignedDuration::ZERO).is_err());
         event.attendees.clear();
         event.when.rrule = Some("FREQ=DAILY\r\nX:y".to_owned());
-        assert!(calendar_text(&event, Timestamp::UNIX_EPOCH, SignedDuration::ZERO).is_err());
+        assert!(calendar_text(std::slice::from_ref(&event), Timestamp::UNIX_EPOCH, SignedDuration::ZERO).is_err());
     }
 }
