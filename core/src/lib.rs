@@ -29,3 +29,8 @@ pub use task::schedule::{Schedule, ScheduleOptions, ScheduledEvent};
 pub use task::summarize::{SummarizeOptions, Summary, SummarySentence};
 pub use tensor::{DeviceKind, DevicePreference, DeviceReport, RopePairing};
 pub use text::{ChatTemplate, Message, RenderOptions, Role, SpecialTokens, Tokenizer};
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadMe;

@@ -47,10 +47,10 @@ pub fn run(shell: &Shell) -> Result<()> {
 
 /// Builds the command and returns where it is.
 ///
-/// A test of the command is built along: cargo then picks the same features for shared dependencies as `cargo xtask
-/// test` does, and the GPU stack is compiled once for both.
+/// Everything else is built along, tests too: cargo chooses the features of shared dependencies by what it is asked to build, and only
+/// the selection that `cargo xtask test` makes lets both use one GPU stack.
 fn build(shell: &Shell) -> Result<PathBuf> {
-    cmd!(shell, "cargo build --package minnow-cli --bin minnow --test command_line").run()?;
+    cmd!(shell, "cargo build --workspace --all-targets").run()?;
     let xtask = env::current_exe()?;
     let folder = xtask.parent().context("this program is in no folder")?;
     Ok(folder.join("minnow").with_extension(env::consts::EXE_EXTENSION))
