@@ -3,10 +3,11 @@
 //! The line is `error: WHAT (WHERE)`. File names, catalogue names and a server's words can hold anything, so control
 //! characters are escaped: an error is always one line and never moves the cursor of a terminal.
 
+use clap::error::ErrorKind;
 use minnow_models::ModelsError;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -67,7 +68,7 @@ impl CliError {
 /// wanted: that is no failure and prints nothing.
 pub fn report(error: &CliError, verbose: bool) -> ExitCode {
     match error {
-        CliError::Output(cause) if cause.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        CliError::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
         _ => print(&render(error, verbose)),
     }
     ExitCode::from(if matches!(error, CliError::Usage { .. }) { USAGE } else { FAILED })
@@ -80,9 +81,13 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
         let _: io::Result<()> = error.print();
         return ExitCode::SUCCESS;
     }
-    let text = error.render().to_string();
-    let lines: Vec<_> = text.trim_end().lines().map(escape_controls).collect();
-    print(&(lines.join("\n") + "\n"));
+    let text = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "error: no command was given".to_owned(),
+        // what comes after the first empty line is the usage, which --help shows
+        _ => error.render().to_string(),
+    };
+    let said: Vec<_> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    print(&format!("{} (command line; see --help)\n", escape_controls(&said.join(" "))));
     ExitCode::from(USAGE)
 }
 
@@ -126,7 +131,7 @@ mod tests {
     use super::*;
 
     fn not_found() -> CliError {
-        CliError::io("read", Path::new("a\nb\u{1b}[2J.txt"))(io::Error::from(ErrorKind::NotFound))
+        CliError::io("read", Path::new("a\nb\u{1b}[2J.txt"))(io::Error::from(io::ErrorKind::NotFound))
     }
 
     #[test]

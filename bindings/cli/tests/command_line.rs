@@ -66,7 +66,8 @@ fn wrong_usage_is_exit_2() {
         let output = minnow(line);
         assert_eq!(output.status.code(), Some(2), "{line:?}");
         assert_eq!(text(&output.stdout), "", "{line:?}");
-        assert!(!output.stderr.is_empty(), "{line:?}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{line:?}: {stderr}");
     }
 }
 

@@ -104,12 +104,10 @@ impl Engine {
         let either = || "model loading".to_owned();
         let (decoder, device, reason) =
             guarded(either, || pool.install(|| place(&file, &config, options.device, options.cache_precision)))?;
-        let (tokenizer, template) = match file.metadata() {
-            Some(metadata) => (
-                Some(Tokenizer::from_gguf(metadata).map_err(|error| error.in_file(path))?),
-                ChatTemplate::from_gguf(metadata).map_err(|error| error.in_file(path))?,
-            ),
-            None => (Tokenizer::from_folder(path)?, ChatTemplate::from_folder(path)?),
+        let tokenizer = Tokenizer::from_file(&file)?;
+        let template = match file.metadata() {
+            Some(metadata) => ChatTemplate::from_gguf(metadata).map_err(|error| error.in_file(path))?,
+            None => ChatTemplate::from_folder(path)?,
         };
         if let Some(tokenizer) = &tokenizer {
             tokenizer.check_vocabulary(config.vocab_size).map_err(|error| error.in_file(path))?;
@@ -332,13 +330,9 @@ fn cache_dtype(file: &ModelFile, device: &ComputeDevice, precision: CachePrecisi
             Err(Error::unsupported("this device has no f16 arithmetic", "use CachePrecision::Auto or F32"))
         }
         CachePrecision::Auto => {
-            // full-precision weights are used where numbers are compared: don't round what they make
-            let full = file
-                .tensors()
-                .iter()
-                .filter(|tensor| tensor.shape.len() > 1)
-                .all(|tensor| tensor.format == crate::format::BlockFormat::F32);
-            Ok(if f16 && !full { DType::F16 } else { DType::F32 })
+            // unquantised weights are used where numbers are compared: don't round what they make
+            let quantised = file.tensors().iter().any(|tensor| tensor.format.is_quantised());
+            Ok(if f16 && quantised { DType::F16 } else { DType::F32 })
         }
     }
 }

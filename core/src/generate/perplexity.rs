@@ -29,6 +29,11 @@ pub fn perplexity(
     if ids.len() < 2 {
         return Err(Error::invalid("ids", format!("{} tokens, expected at least 2", ids.len())));
     }
+    // the last one is only predicted, never run
+    let vocab_size = engine.config().vocab_size;
+    if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
+        return Err(Error::invalid("ids", format!("token id {id} is past the vocabulary of {vocab_size}")));
+    }
     let mut session = engine.session(SessionOptions::default().context_tokens(ids.len()))?;
     let mut total = 0.0f64;
     // the last token's own logits predict nothing that is there: it need not run

@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// How keys and values are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum CachePrecision {
-    /// `F16` where weights are quantised or 16 bits wide and the device can, else `F32`.
+    /// `F16` where weights are quantised and the device can, else `F32`.
     #[default]
     Auto,
     /// 2 bytes an element.

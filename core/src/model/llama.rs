@@ -12,7 +12,7 @@ use crate::format::ModelFile;
 use crate::tensor::{
     self, Activation, AttentionSpec, ComputeDevice, RopeSpec, Weight, gate_up, linear_qkv, load_vector, read_vector,
 };
-use crate::{Error, Result};
+use crate::{Error, Location, Result};
 
 struct Llama {
     config: ModelConfig,
@@ -92,8 +92,8 @@ const ROPE_FREQS: &str = "rope_freqs.weight";
 
 /// Loads the weights of `file` on `device`.
 pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice) -> Result<Box<dyn Decoder>> {
-    refuse_variants(file)?;
     let names = if file.metadata().is_some() { &GGUF } else { &CHECKPOINT };
+    refuse_variants(file, &(names.layer)(config.num_hidden_layers))?;
     let (hidden, query, key_value) = (config.hidden_size, config.query_size(), config.key_value_size());
     let intermediate = config.intermediate_size;
     let matrix = |name: &str, shape| Weight::load(file, name, shape, device);
@@ -131,8 +131,14 @@ pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice
     }))
 }
 
-/// Refuses what would load and compute wrong numbers: biases, and another activation than SiLU.
-fn refuse_variants(file: &ModelFile) -> Result<()> {
+/// Refuses what would load and compute wrong numbers: biases, another activation than SiLU, more layers than the configuration
+/// says.
+fn refuse_variants(file: &ModelFile, past_the_last_layer: &str) -> Result<()> {
+    let is_past = |name: &str| name.strip_prefix(past_the_last_layer).is_some_and(|rest| rest.starts_with('.'));
+    if let Some(extra) = file.tensors().iter().find(|tensor| is_past(&tensor.name)) {
+        let what = "a layer past the number of layers that the file says it has";
+        return Err(Error::model_file(what, Location::part(&extra.name)).in_file(file.path()));
+    }
     let hint = "Llama-family models without biases and with SiLU can be used";
     if let Some(bias) = file.tensors().iter().find(|tensor| tensor.name.ends_with(".bias")) {
         return Err(Error::unsupported(format!("tensor {} is a bias", bias.name), hint));

@@ -236,7 +236,9 @@ fn assemble(text: &str, parts: Vec<(Range<usize>, f32)>, served_by: ServedBy) ->
     let lines: Vec<&str> = sentences.iter().map(|sentence| sentence.text.as_str()).collect();
     let confidence = match served_by {
         ServedBy::Rules => f32::from(u8::from(!sentences.is_empty())),
-        ServedBy::OnDevice => sentences.iter().map(|sentence| sentence.confidence).sum::<f32>().min(1.0),
+        ServedBy::OnDevice => {
+            sentences.iter().map(|sentence| sentence.confidence).fold(0.0, |sum, share| sum + share).min(1.0)
+        }
     };
     Summary { text: lines.join("\n"), confidence, sentences, served_by }
 }

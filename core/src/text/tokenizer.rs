@@ -6,6 +6,7 @@
 //! for prompts that the program wrote, [`SpecialTokens::AsText`] for everything else: it never gives a control token.
 
 use std::ops::Range;
+use std::path::Path;
 
 use super::byte_level::{ByteLevel, MERGES};
 use super::folder::Folder;
@@ -14,7 +15,7 @@ use super::roles::stop_ids;
 use super::sentencepiece::{SCORES, SentencePiece};
 use super::special::{Part, Specials};
 use super::vocabulary::{Spelling, TOKEN_TYPES, TOKENS, Vocabulary};
-use crate::format::Metadata;
+use crate::format::{Metadata, ModelFile};
 use crate::{Error, Location, Result};
 
 /// The key of the tokenizer's kind.
@@ -61,6 +62,28 @@ pub(super) struct FromFolder {
 }
 
 impl Tokenizer {
+    /// The tokenizer of the model at `path`, whatever its architecture: a .gguf file, or a folder with tokenizer.json.
+    ///
+    /// # Errors
+    /// `Io` and `ModelFile` for a file that can't be used, `Unsupported` for one without a tokenizer or with one of another
+    /// kind
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::from_file(&ModelFile::open(path.as_ref())?)?.ok_or_else(|| {
+            Error::unsupported(
+                "this model has no tokenizer",
+                "put tokenizer.json beside model.safetensors, or pass token ids",
+            )
+        })
+    }
+
+    /// The tokenizer of an opened model file; `None` for a folder without one.
+    pub(crate) fn from_file(file: &ModelFile) -> Result<Option<Self>> {
+        match file.metadata() {
+            Some(metadata) => Self::from_gguf(metadata).map(Some).map_err(|error| error.in_file(file.path())),
+            None => Self::from_folder(file.path()),
+        }
+    }
+
     /// The tokenizer that a GGUF file describes.
     ///
     /// # Errors

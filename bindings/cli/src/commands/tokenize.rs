@@ -2,8 +2,8 @@
 
 use crate::args::{GlobalArgs, ModelArg, TextArgs};
 use crate::errors::{Result, escape_controls};
-use crate::{engine, output, text_input};
-use minnow::SpecialTokens;
+use crate::{model_source, output, text_input};
+use minnow::{SpecialTokens, Tokenizer};
 use serde::Serialize;
 
 /// `minnow tokenize`
@@ -30,8 +30,7 @@ struct Tokens {
 /// For a model without a tokenizer, or a text that can't be read.
 pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let text = text_input::read(&args.text)?;
-    let engine = engine::open(&args.model.model, global)?;
-    let tokenizer = engine.tokenizer()?;
+    let tokenizer = Tokenizer::open(model_source::resolve(&args.model.model, global)?)?;
     let special = if args.special { SpecialTokens::Recognise } else { SpecialTokens::AsText };
     let ids = tokenizer.encode(&text, special)?;
     let pieces = ids.iter().map(|id| tokenizer.piece(*id).unwrap_or_default()).collect();
