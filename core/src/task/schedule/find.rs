@@ -20,13 +20,20 @@ const MAX_WORDS_BETWEEN: usize = 8;
 /// text's length.
 ///
 /// # Errors
-/// Where nothing else was found: `InvalidInput` for a date that isn't on the calendar (30 February), `Unsupported` for a zone that this device doesn't
-/// have
+/// Where nothing else was found: `InvalidInput` for a date that isn't on the calendar (30 February), `Unsupported` for a
+/// zone that this device doesn't have
 pub fn find(text: &str, reference: &Reference) -> Result<Vec<Found>> {
     let tokens = tokens(text);
     let mut found: Vec<Found> = Vec::new();
+    let mut impossible = None;
     for (partial, ranges) in joined(&tokens, expressions(&tokens)) {
-        let mut readings = resolve(&partial, reference)?.into_iter();
+        let mut readings = match resolve(&partial, reference) {
+            Ok(readings) => readings.into_iter(),
+            Err(error) => {
+                impossible.get_or_insert(error);
+                continue;
+            }
+        };
         let Some(when) = readings.next() else { continue };
         let alternatives: Vec<_> = readings.filter(|other| *other != when).collect();
         let pieces: Vec<_> = ranges.into_iter().filter_map(|range| bytes(tokens.get(range)?)).collect();
@@ -41,7 +48,10 @@ pub fn find(text: &str, reference: &Reference) -> Result<Vec<Found>> {
             _ => found.push(Found { span, pieces, when, alternatives }),
         }
     }
-    Ok(found)
+    match impossible {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
 }
 
 /// Puts a day and a time of one clause together when a few words stand between them: `tomorrow with Sam at 7`.

@@ -27,6 +27,14 @@ fn local(moment: &Moment) -> String {
     }
 }
 
+#[test]
+fn an_impossible_date_leaves_the_others() {
+    let now = "2026-03-02T10:00[UTC]";
+    let found = find("Lunch tomorrow at 12:30. The party is on 30 February.", &reference(now)).expect("the lunch");
+    assert_eq!(found.len(), 1);
+    assert!(find("The party is on 30 February.", &reference(now)).is_err());
+}
+
 /// `text` is a whole day.
 pub(super) fn all_day(text: &str, now: &str, day: &str) {
     let when = one(text, now).when;

@@ -77,7 +77,11 @@ pub fn title_candidate(text: &str, spans: &[Range<usize>]) -> Option<String> {
     let start = before.char_indices().rev().take(MAX_CLAUSE_CHARS).find(|(at, c)| ends_clause(before, *at, *c));
     let start = start.map_or_else(|| near(before.char_indices().rev(), 0), |(at, c)| at + c.len_utf8());
     let end = after.char_indices().take(MAX_CLAUSE_CHARS).find(|(at, c)| ends_clause(after, *at, *c));
-    let end = first.end + end.map_or_else(|| near(after.char_indices(), after.len()), |(at, _)| at);
+    let end = match end {
+        _ if ends_sentence(text.get(first.clone())?, after) => first.end,
+        Some((at, _)) => first.end + at,
+        None => first.end + near(after.char_indices(), after.len()),
+    };
     let (mut kept, mut at) = (String::new(), start);
     for span in spans.iter().filter(|span| span.start >= start && span.end <= end && span.start <= span.end) {
         if span.start < at {
@@ -96,6 +100,12 @@ pub fn title_candidate(text: &str, spans: &[Range<usize>]) -> Option<String> {
 /// The place [`MAX_CLAUSE_CHARS`] away, or `end` where the text is shorter.
 fn near(mut chars: impl Iterator<Item = (usize, char)>, end: usize) -> usize {
     chars.nth(MAX_CLAUSE_CHARS).map_or(end, |(at, _)| at)
+}
+
+/// The point of a time such as `9am.` ends the sentence too where a capital follows.
+fn ends_sentence(time: &str, after: &str) -> bool {
+    let next = after.trim_start();
+    time.ends_with('.') && next.len() < after.len() && next.starts_with(char::is_uppercase)
 }
 
 /// `mark` at `at` ends a clause; the point of `5.3`, `p.m` or `Dr.` doesn't.
@@ -161,6 +171,7 @@ mod tests {
             ("Hi Bob. Dentist on March 5 at 3 p.m. in Oslo. Bye", "Dentist in Oslo"),
             ("Visit Dr. Who tomorrow with Sam at 7", "Visit Dr. Who with Sam"),
             ("remind me to call mum at 5pm", "call mum"),
+            ("Dentist on Friday at 9am. Team call on Monday", "Dentist"),
             ("明天下午三点和小王开会", "和小王开会"),
         ] {
             assert_eq!(title(text).as_deref(), Some(want));
