@@ -1,7 +1,7 @@
 //! Minnow's core: quantised small language models on the device, and typed functions over them.
 //!
 //! [`Assistant`] holds the functions (summarise, classify, schedule, chat), [`Engine`] the model under them. Nothing here
-//! touches the network or names a platform; files are read, never written.
+//! touches the network; files are read, never written.
 //!
 //! The folders tell the layers, and arrows go down only: `task` → `generate` → {`model`, `text`} → `tensor` → `format`.
 

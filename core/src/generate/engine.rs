@@ -101,9 +101,10 @@ impl Engine {
         let file = ModelFile::open(path)?;
         let config = ModelConfig::from_file(&file).map_err(|error| error.in_file(path))?;
         let pool = thread_pool(options.threads)?;
-        let either = || "model loading".to_owned();
-        let (decoder, device, reason) =
-            guarded(either, || pool.install(|| place(&file, &config, options.device, options.cache_precision)))?;
+        let (decoder, device, reason) = guarded(
+            || "the device that the weights went to".to_owned(),
+            || pool.install(|| place(&file, &config, options.device, options.cache_precision)),
+        )?;
         let tokenizer = Tokenizer::from_file(&file)?;
         let template = match file.metadata() {
             Some(metadata) => ChatTemplate::from_gguf(metadata).map_err(|error| error.in_file(path))?,

@@ -141,24 +141,3 @@ fn smollm2_conversations_render_and_encode_as_in_the_reference() {
         assert_eq!(found, ids(&prompt["token_ids"]), "{}", prompt["name"]);
     }
 }
-
-#[test]
-#[ignore = "a measurement: run in release with --nocapture"]
-fn loading_times() {
-    for file in ["SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"] {
-        let Some(metadata) = model(file) else { continue };
-        for _ in 0..5 {
-            let start = std::time::Instant::now();
-            let tokenizer = Tokenizer::from_gguf(&metadata).unwrap();
-            let loaded = start.elapsed();
-            let text = "The quick brown fox, 12345 times. ".repeat(1000);
-            let start = std::time::Instant::now();
-            let count = tokenizer.encode(&text, SpecialTokens::Recognise).unwrap().len();
-            println!(
-                "{file}: {} tokens loaded in {loaded:?}, {count} encoded in {:?}",
-                tokenizer.vocabulary_size(),
-                start.elapsed()
-            );
-        }
-    }
-}

@@ -12,7 +12,8 @@ use crate::tensor::spec::{RopePairing, RopeSpec};
 
 const UNITS: usize = 64;
 
-/// `f16`'s largest number: what does not fit into a cache of them is cut there instead of becoming infinite.
+/// `f16`'s largest number: what does not fit into a cache of them is cut there instead of becoming infinite. One kernel serves
+/// both caches, so `f32` is cut there too; keys and values of models in use stay far below.
 const LARGEST: f32 = 65_504.0;
 
 /// Element `element` of the head that starts at `start`, turned to `position`.
