@@ -1,0 +1,2 @@
+//! Minnow for Kotlin and Swift.
+uniffi::setup_scaffolding!("minnow");
