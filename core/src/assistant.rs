@@ -65,7 +65,7 @@ impl Assistant {
         options: &ClassifyOptions,
         cancel: &CancelToken,
     ) -> Result<Classification> {
-        classify(&self.engine, text, labels, options, cancel)
+        classify(&self.engine, text, labels, options, cancel, |_| ())
     }
 
     /// Finds the events of a text.

@@ -16,7 +16,7 @@ const NOW: [&str; 4] = ["--now", "2026-11-24T09:30", "--zone", "Europe/London"];
 /// Sets up, then summarises, classifies and schedules; at a terminal it ends in a chat.
 pub fn run(shell: &Shell) -> Result<()> {
     model::ensure(shell)?;
-    let minnow = build(shell)?;
+    let minnow = build_all(shell)?.join("minnow").with_extension(env::consts::EXE_EXTENSION);
     let input = Path::new(INPUT);
 
     let letter = input.join("letter.txt");
@@ -45,15 +45,14 @@ pub fn run(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Builds the command and returns where it is.
+/// Builds everything and returns the folder with the programs and the library.
 ///
-/// Everything else is built along, tests too: cargo chooses the features of shared dependencies by what it is asked to build, and only
-/// the selection that `cargo xtask test` makes lets both use one GPU stack.
-fn build(shell: &Shell) -> Result<PathBuf> {
+/// All of it, tests too: cargo chooses the features of shared dependencies by what it is asked to build, and only the selection that
+/// `cargo xtask test` makes lets all tasks use one GPU stack.
+pub fn build_all(shell: &Shell) -> Result<PathBuf> {
     cmd!(shell, "cargo build --workspace --all-targets").run()?;
     let xtask = env::current_exe()?;
-    let folder = xtask.parent().context("this program is in no folder")?;
-    Ok(folder.join("minnow").with_extension(env::consts::EXE_EXTENSION))
+    Ok(xtask.parent().context("this program is in no folder")?.to_owned())
 }
 
 fn heading(text: &str) {

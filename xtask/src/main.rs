@@ -2,6 +2,8 @@
 //!
 //! CI calls it and nothing else, so that what fails there fails at home in the same way.
 
+mod android;
+mod bindings;
 mod ci;
 mod demo;
 mod model;
@@ -27,6 +29,17 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Writes the Kotlin and Swift bindings anew
+    Bindings {
+        /// Only compare, and fail where they differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Builds, tests and packs what Android apps use
+    Android {
+        #[command(subcommand)]
+        what: android::Android,
+    },
     /// Checks formatting, lints and what is shipped, then runs every test
     Ci,
 }
@@ -49,6 +62,8 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo => demo::run(&shell),
         Task::Test { arguments } => test::run(&shell, &arguments),
+        Task::Bindings { check } => bindings::run(&shell, check),
+        Task::Android { what } => android::run(&shell, &what),
         Task::Ci => ci::run(&shell),
     }
 }

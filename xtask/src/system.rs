@@ -1,6 +1,6 @@
 //! Packages of the operating system: installed where that is allowed, else named with the exact command.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::env;
 use std::path::Path;
 use xshell::{Shell, cmd};
@@ -26,6 +26,19 @@ pub fn ensure_vulkan(shell: &Shell) -> Result<()> {
 /// Makes sure that packages can be downloaded. Returns whether that changed anything.
 pub fn ensure_pip(shell: &Shell) -> Result<bool> {
     if minnow_models::desktop::Pip::is_installed() { Ok(false) } else { install(shell, &["python3-pip"]) }
+}
+
+/// Makes sure that programs are there, each named with the package that brings it.
+pub fn ensure_programs(shell: &Shell, needed: &[(&str, &str)]) -> Result<()> {
+    let is_missing = |program: &str| {
+        !env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|folder| folder.join(program).is_file())
+    };
+    let (programs, packages): (Vec<&str>, Vec<&str>) =
+        needed.iter().filter(|(program, _)| is_missing(program)).copied().unzip();
+    if !packages.is_empty() && !install(shell, &packages)? {
+        bail!("these programs are missing: {}", programs.join(", "));
+    }
+    Ok(())
 }
 
 /// Installs Debian packages if this process may. Otherwise says how and returns false.

@@ -4,8 +4,8 @@
 //! chunk of a prompt, so that nobody waits longer than that to be cancelled.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use burn::tensor::DType;
@@ -18,7 +18,7 @@ use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
 use crate::tensor::{ComputeDevice, DevicePreference, DeviceReport, to_host};
 use crate::text::{ChatTemplate, Tokenizer};
-use crate::{Error, Result};
+use crate::{Error, Location, Result};
 
 /// How a model is opened.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +52,15 @@ impl EngineOptions {
     }
 }
 
+/// How badly the system wants memory back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MemoryPressure {
+    /// Something should go: what is cheap to make again.
+    Moderate,
+    /// The process may be ended next: everything that can be read again, the weights included.
+    Critical,
+}
+
 /// Threads beyond this are a mistake in the caller's arithmetic.
 const MAX_THREADS: usize = 1024;
 
@@ -75,11 +84,14 @@ pub struct Engine {
 }
 
 struct Shared {
+    /// Where the weights come from, for when they were given up.
+    path: PathBuf,
     config: ModelConfig,
-    decoder: Box<dyn Decoder>,
+    /// `None` after a trim, until the next step.
+    decoder: Mutex<Option<Arc<dyn Decoder>>>,
     tokenizer: Option<Tokenizer>,
     template: Option<ChatTemplate>,
-    constraints: OnceLock<Arc<ConstraintVocabulary>>,
+    constraints: Mutex<Option<Arc<ConstraintVocabulary>>>,
     device: ComputeDevice,
     report: DeviceReport,
     cache_dtype: DType,
@@ -125,11 +137,12 @@ impl Engine {
         );
         Ok(Self {
             shared: Arc::new(Shared {
+                path: path.to_owned(),
                 config,
-                decoder,
+                decoder: Mutex::new(Some(decoder.into())),
                 tokenizer,
                 template,
-                constraints: OnceLock::new(),
+                constraints: Mutex::default(),
                 device,
                 report,
                 cache_dtype,
@@ -178,6 +191,16 @@ impl Engine {
             .ok_or_else(|| Error::unsupported("this model has no chat template", "use a chat model, or a plain prompt"))
     }
 
+    /// Gives memory back; what the next call needs is made or read again then. Work that is running goes on with what it holds.
+    /// The caches of conversations are given back by [`Session::release`] and [`Chat::release`](crate::Chat::release).
+    pub fn trim(&self, pressure: MemoryPressure) {
+        *lock(&self.shared.constraints) = None;
+        if pressure == MemoryPressure::Critical {
+            *lock(&self.shared.decoder) = None;
+        }
+        tracing::debug!(?pressure, "trimmed");
+    }
+
     /// A new, empty conversation with this model.
     ///
     /// # Errors
@@ -188,14 +211,15 @@ impl Engine {
 
     /// The vocabulary's bytes as constraints need them; made at the first call.
     pub(crate) fn constraint_vocabulary(&self) -> Result<Arc<ConstraintVocabulary>> {
-        if let Some(known) = self.shared.constraints.get() {
+        let mut held = lock(&self.shared.constraints);
+        if let Some(known) = &*held {
             return Ok(known.clone());
         }
         let tokenizer = self.tokenizer()?;
         let rows = self.config().vocab_size as u32;
         let tokens = (0..rows).map(|id| tokenizer.token_bytes(id).unwrap_or_default()).collect();
-        let made = ConstraintVocabulary::new(tokens, |id| tokenizer.is_special(id), tokenizer.stop_ids())?;
-        Ok(self.shared.constraints.get_or_init(|| Arc::new(made)).clone())
+        let made = Arc::new(ConstraintVocabulary::new(tokens, |id| tokenizer.is_special(id), tokenizer.stop_ids())?);
+        Ok(held.insert(made).clone())
     }
 
     /// An empty cache; see [`KvCache::new`].
@@ -227,9 +251,10 @@ impl Engine {
         let vocab_size = shared.config.vocab_size;
         let _turn = shared.turns.take(cancel)?;
         let work = || {
-            let hidden = shared.decoder.forward(ids, cache)?;
+            let decoder = shared.decoder()?;
+            let hidden = decoder.forward(ids, cache)?;
             let read = |rows: std::ops::Range<usize>| {
-                let logits = to_host(shared.decoder.logits(hidden.clone().slice_dim(0, rows)), &shared.device)?;
+                let logits = to_host(decoder.logits(hidden.clone().slice_dim(0, rows)), &shared.device)?;
                 if logits.iter().all(|logit| logit.is_finite()) {
                     return Ok(logits);
                 }
@@ -249,6 +274,29 @@ impl Engine {
         };
         guarded(|| shared.device.name(), || shared.pool.install(work))
     }
+}
+
+impl Shared {
+    /// The weights, read again where a trim gave them up.
+    fn decoder(&self) -> Result<Arc<dyn Decoder>> {
+        let mut held = lock(&self.decoder);
+        if let Some(decoder) = &*held {
+            return Ok(decoder.clone());
+        }
+        let file = ModelFile::open(&self.path)?;
+        if ModelConfig::from_file(&file).map_err(|error| error.in_file(&self.path))? != self.config {
+            let what = "this is another model than the one that was opened here";
+            return Err(Error::model_file(what, Location::default()).in_file(&self.path));
+        }
+        let decoder: Arc<dyn Decoder> = model::load(&file, self.config.clone(), &self.device)?.into();
+        tracing::info!(architecture = self.config.architecture, "model read again");
+        Ok(held.insert(decoder).clone())
+    }
+}
+
+/// Locks; a panic elsewhere has left nothing half done behind these.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Engine {

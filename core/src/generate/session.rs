@@ -234,6 +234,13 @@ impl Session {
         }
     }
 
+    /// Gives the cache's memory back and keeps the tokens: they run again with the next call. For an app that goes into the
+    /// background.
+    pub fn release(&mut self) {
+        self.cache.release();
+        self.logits = None;
+    }
+
     /// Makes sure that the logits after the last token are known.
     ///
     /// # Errors
@@ -384,6 +391,9 @@ impl Session {
 
     /// Runs the tokens that have not run; `each` gets the logits of those from `first` on.
     fn catch_up(&mut self, cancel: &CancelToken, first: usize, mut each: Option<&mut EachRow<'_>>) -> Result<()> {
+        if !self.cache.is_usable() {
+            self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows())?;
+        }
         if self.logits.is_none() && self.cache.length() == self.tokens.len() {
             // its position is there, its logits are not: the last token runs again
             self.cache.rewind(self.tokens.len() - 1);

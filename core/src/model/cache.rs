@@ -24,7 +24,7 @@ pub enum CachePrecision {
 /// Keys and values of one layer.
 #[derive(Debug)]
 pub(crate) struct LayerCache {
-    /// `None` only while an operation holds the tensors, and after one that failed.
+    /// `None` while an operation holds the tensors, after one that failed, and after a release.
     tensors: Option<(Tensor<3>, Tensor<3>)>,
 }
 
@@ -117,7 +117,18 @@ impl KvCache {
     /// As [`KvCache::rewind`] after a failed step; false where the step lost a layer, and the cache is of no more use.
     pub(crate) fn rewind_or_lose(&mut self, length: usize) -> bool {
         self.rewind(length);
+        self.is_usable()
+    }
+
+    /// Whether every layer has its tensors.
+    pub(crate) fn is_usable(&self) -> bool {
         self.layers.iter().all(|layer| layer.tensors.is_some())
+    }
+
+    /// Forgets every position and gives the memory back; a new cache must take this one's place before the next step.
+    pub(crate) fn release(&mut self) {
+        self.length = 0;
+        self.layers.iter_mut().for_each(|layer| layer.tensors = None);
     }
 }
 

@@ -18,9 +18,22 @@ impl Chat {
     /// # Errors
     /// `Unsupported` for a model without a chat template; `Memory` where the context doesn't fit.
     pub fn new(engine: &Engine, instruction: Option<&str>, options: SessionOptions) -> Result<Self> {
-        engine.template()?;
         let messages = instruction.map(|text| Message::new(Role::System, text)).into_iter().collect();
+        Self::resume(engine, messages, options)
+    }
+
+    /// A conversation that goes on after `messages`, as [`Chat::messages`] gave them: for one that was saved.
+    ///
+    /// # Errors
+    /// As [`Chat::new`].
+    pub fn resume(engine: &Engine, messages: Vec<Message>, options: SessionOptions) -> Result<Self> {
+        engine.template()?;
         Ok(Self { session: engine.session(options)?, messages })
+    }
+
+    /// Gives the cache's memory back; what was said runs again with the next turn.
+    pub fn release(&mut self) {
+        self.session.release();
     }
 
     /// What was said so far.

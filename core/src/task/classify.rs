@@ -67,7 +67,7 @@ pub struct LabelScore {
     pub probability: f32,
 }
 
-/// Says which of `labels` the text has.
+/// Says which of `labels` the text has; `progress` gets the share that is done, 0 to 1.
 ///
 /// # Errors
 /// `InvalidInput` for an empty text, fewer than two labels, empty, overlong or repeated ones; `Unsupported` for a model without a
@@ -78,6 +78,7 @@ pub fn classify(
     labels: &[String],
     options: &ClassifyOptions,
     cancel: &CancelToken,
+    mut progress: impl FnMut(f32),
 ) -> Result<Classification> {
     check(text, labels, options)?;
     let mut ids = continuation(engine, text.trim())?;
@@ -89,7 +90,12 @@ pub fn classify(
     let witnesses = (ids.len() as f32).sqrt().max(1.0);
     let scores: Vec<f32> = prompts
         .iter()
-        .map(|prompt| Ok(scorer.score(prompt, &ids, cancel)?.total / witnesses))
+        .enumerate()
+        .map(|(index, prompt)| {
+            let score = scorer.score(prompt, &ids, cancel)?.total / witnesses;
+            progress((index + 1) as f32 / prompts.len() as f32);
+            Ok(score)
+        })
         .collect::<Result<_>>()?;
     let mut scores: Vec<LabelScore> = labels
         .iter()

@@ -1,0 +1,257 @@
+package dev.minnow
+
+import dev.minnow.ffi.NativeAssistant
+import dev.minnow.ffi.ProgressListener
+import dev.minnow.ffi.openAssistant
+import java.io.File
+import java.util.concurrent.atomic.AtomicBoolean
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.channels.ProducerScope
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.buffer
+import kotlinx.coroutines.flow.channelFlow
+import kotlinx.coroutines.flow.flowOn
+import dev.minnow.ffi.ChatOptions as NativeChatOptions
+import dev.minnow.ffi.MemoryPressure as NativeMemoryPressure
+import dev.minnow.ffi.OpenOptions as NativeOpenOptions
+
+/**
+ * A small language model on this device, and the functions that it serves.
+ *
+ * ```kotlin
+ * Assistant.open(File(filesDir, "model.gguf")).use { assistant ->
+ *     val summary = assistant.summarize(letter)
+ *     println(summary.text)
+ * }
+ * ```
+ *
+ * Every function suspends and may be called from any thread, the main thread included: the work is done on threads of Minnow's own.
+ * Cancelling the coroutine stops the model before its next token. Calls may overlap; a few run at once and take turns, token by
+ * token, the others wait.
+ *
+ * An assistant holds the model's weights in memory until [close]. Open it once and keep it, in a `ViewModel` or for the whole app.
+ */
+public class Assistant private constructor(private val native: NativeAssistant) : AutoCloseable {
+    private val opened = AtomicBoolean(true)
+
+    /** What was opened, and on what it runs. */
+    public val model: ModelInfo = native.facts().toPublic()
+
+    /**
+     * Summarises a text with its own sentences, so that nothing in the summary is invented.
+     *
+     * A text without a sentence gives an empty summary.
+     *
+     * @throws MinnowException.InvalidInput for limits of zero, or a text over 1 MiB.
+     * @throws MinnowException.Closed after [close].
+     */
+    public suspend fun summarize(text: String, options: SummarizeOptions = SummarizeOptions()): Summary =
+        calling { native.summarize(text, options.toNative(), null).toPublic() }
+
+    /** As [summarize], with the share that is done while it runs. The flow is cold: each collection is a call of its own. */
+    public fun summarizeWithProgress(
+        text: String,
+        options: SummarizeOptions = SummarizeOptions(),
+    ): Flow<TaskUpdate<Summary>> = updates { native.summarize(text, options.toNative(), it).toPublic() }
+
+    /**
+     * Says which of [labels] a text has, or that the model doesn't know.
+     *
+     * Labels are words that say what they mean: `card arrival` or `card_arrival`, not `intent_17`.
+     *
+     * @throws MinnowException.InvalidInput for an empty text, fewer than 2 or more than 1000 labels, empty or repeated ones.
+     * @throws MinnowException.Closed after [close].
+     */
+    public suspend fun classify(
+        text: String,
+        labels: List<String>,
+        options: ClassifyOptions = ClassifyOptions(),
+    ): Classification = calling { native.classify(text, labels, options.minConfidence, null).toPublic() }
+
+    /** As [classify], with the share that is done while it runs. The flow is cold: each collection is a call of its own. */
+    public fun classifyWithProgress(
+        text: String,
+        labels: List<String>,
+        options: ClassifyOptions = ClassifyOptions(),
+    ): Flow<TaskUpdate<Classification>> =
+        updates { native.classify(text, labels, options.minConfidence, it).toPublic() }
+
+    /**
+     * Finds the events that a text asks for. Dates are resolved by rules, never invented by the model.
+     *
+     * @throws MinnowException.InvalidInput for a date that is on no calendar (30 February), or a text over 1 MiB.
+     * @throws MinnowException.Closed after [close].
+     */
+    public suspend fun schedule(text: String, options: ScheduleOptions = ScheduleOptions()): Schedule =
+        calling { native.schedule(text, options.toNative()).toPublic() }
+
+    /**
+     * Starts a conversation, or goes on with a saved one.
+     *
+     * @throws MinnowException.Unsupported for a model that was not trained for chat: see [ModelInfo.canChat].
+     * @throws MinnowException.Memory where the context doesn't fit.
+     * @throws MinnowException.Closed after [close].
+     */
+    public suspend fun chat(options: ChatOptions = ChatOptions()): Chat {
+        return Chat(callingFor(free = { it.shutDownAndClose() }) { native.chat(options.toNative()) })
+    }
+
+    /**
+     * Gives memory back. What is running goes on; the next call makes or reads again what it needs, so nothing else changes.
+     *
+     * On Android, [observeMemory] calls this when the system asks for memory.
+     */
+    public suspend fun trim(pressure: MemoryPressure) {
+        calling {
+            native.trim(
+                when (pressure) {
+                    MemoryPressure.MODERATE -> NativeMemoryPressure.MODERATE
+                    MemoryPressure.CRITICAL -> NativeMemoryPressure.CRITICAL
+                },
+            )
+        }
+    }
+
+    /**
+     * Stops what runs and gives the model's memory back. Returns at once, so the main thread may call it; calls that were running end
+     * with [MinnowException.Closed]. A second close does nothing.
+     */
+    override fun close() {
+        if (opened.compareAndSet(true, false)) native.shutDownAndClose()
+    }
+
+    private fun <T> updates(call: suspend (ProgressListener) -> T): Flow<TaskUpdate<T>> =
+        channelFlow {
+            val result = calling { call(progressTo(this@channelFlow)) }
+            send(TaskUpdate.Done(result))
+        }
+            // only the newest share matters
+            .buffer(Channel.UNLIMITED)
+            .flowOn(Dispatchers.Default)
+
+    public companion object {
+        /**
+         * Opens a model: a .gguf file, or a folder with config.json and model.safetensors.
+         *
+         * @throws MinnowException.Storage where the file can't be read.
+         * @throws MinnowException.ModelFile where it is damaged or no model file.
+         * @throws MinnowException.Unsupported for a model family or number format that isn't implemented, and where the app was
+         *   installed without Minnow's native library for this device.
+         * @throws MinnowException.Device where [DevicePreference.GPU] was asked for and there is none.
+         */
+        public suspend fun open(model: File, options: AssistantOptions = AssistantOptions()): Assistant {
+            val free = { unused: NativeAssistant -> unused.shutDownAndClose() }
+            return Assistant(callingFor(free) { openAssistant(model.path, options.toNative()) })
+        }
+    }
+}
+
+/** How a model is opened. */
+public data class AssistantOptions(
+    /** Which processor to use. */
+    public val device: DevicePreference = DevicePreference.AUTO,
+    /** CPU threads, 1 to 1024; `null`: one for each core. Two to four are often fastest on phones, and kinder to the battery. */
+    public val threads: Int? = null,
+)
+
+/** Which processor a model runs on. */
+public enum class DevicePreference {
+    /** A GPU where there is one that computes right and faster than the CPU; both are tried when the model is opened. */
+    AUTO,
+
+    /** The GPU; an error where there is none. */
+    GPU,
+
+    /** The CPU. */
+    CPU,
+}
+
+/** An opened model. */
+public data class ModelInfo(
+    /** The model family, in the words of the model file. */
+    public val architecture: String,
+    /** The longest context that the model was trained for, in tokens. */
+    public val contextTokens: Int,
+    /** Whether it can hold a conversation. */
+    public val canChat: Boolean,
+    /** Whether it runs on a GPU. */
+    public val onGpu: Boolean,
+    /** The processor as its driver names it. */
+    public val device: String,
+    /** Why that processor was chosen. */
+    public val deviceReason: String,
+    /** CPU threads in use. */
+    public val threads: Int,
+)
+
+/** How badly the system wants memory back. */
+public enum class MemoryPressure {
+    /** Caches of idle conversations go; making them again takes about as long as reading the conversation did. */
+    MODERATE,
+
+    /** The weights go too; the next call reads them again, in well under a second for a model of 100 MB. */
+    CRITICAL,
+}
+
+/** News of a running call. */
+public sealed interface TaskUpdate<out T> {
+    /** The share that is done, 0 to 1. */
+    public data class Progress(public val share: Float) : TaskUpdate<Nothing>
+
+    /** The result; nothing comes after it. */
+    public data class Done<out T>(public val result: T) : TaskUpdate<T>
+}
+
+/** Who gave an answer. */
+public enum class AnswerSource {
+    /** The model on this device. */
+    ON_DEVICE,
+
+    /** Rules on this device, where no model was needed. */
+    RULES,
+}
+
+/** A stretch of the text that a call was given: `text.substring(start, end)`. */
+public data class TextSpan(
+    /** The first character. */
+    public val start: Int,
+    /** After the last character. */
+    public val end: Int,
+)
+
+/** The native object outlives the calls that still hold it; a shutdown ends those. */
+private fun NativeAssistant.shutDownAndClose() {
+    shutDown()
+    close()
+}
+
+private fun <T> progressTo(updates: ProducerScope<TaskUpdate<T>>): ProgressListener =
+    object : ProgressListener {
+        override fun onProgress(share: Float) {
+            updates.trySend(TaskUpdate.Progress(share))
+        }
+    }
+
+private fun AssistantOptions.toNative() =
+    NativeOpenOptions(
+        device = when (device) {
+            DevicePreference.AUTO -> dev.minnow.ffi.DeviceChoice.AUTO
+            DevicePreference.GPU -> dev.minnow.ffi.DeviceChoice.GPU
+            DevicePreference.CPU -> dev.minnow.ffi.DeviceChoice.CPU
+        },
+        threads = threads?.let { it.positive("threads") },
+    )
+
+private fun dev.minnow.ffi.ModelFacts.toPublic() =
+    ModelInfo(architecture, contextTokens.toInt(), canChat, onGpu, device, deviceReason, threads.toInt())
+
+private fun ChatOptions.toNative() =
+    NativeChatOptions(instruction, history.map { it.toNative() }, contextTokens?.let { it.positive("contextTokens") })
+
+internal fun dev.minnow.ffi.AnswerSource.toPublic(): AnswerSource = when (this) {
+    dev.minnow.ffi.AnswerSource.ON_DEVICE -> AnswerSource.ON_DEVICE
+    dev.minnow.ffi.AnswerSource.RULES -> AnswerSource.RULES
+}
+
+internal fun dev.minnow.ffi.TextSpan.toPublic(): TextSpan = TextSpan(start.toInt(), end.toInt())

@@ -1,0 +1,169 @@
+//! The library itself: `libminnow_ffi.so`, which Kotlin loads through JNA.
+//!
+//! It is built with the release profile and as a `cdylib` alone: cargo optimises over all crates together only where nothing is
+//! to be linked against later. What comes out is kept twice, with symbols (cargo's target folder) and without (`jniLibs`).
+
+use crate::android::abi::Abi;
+use crate::android::bionic::LEVEL;
+use crate::android::stubs::{self, Stubs};
+use crate::android::{folder, root, tools};
+use anyhow::{Context, Result};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use xshell::{Cmd, Shell, cmd};
+
+/// The package, and the file that it becomes.
+const PACKAGE: &str = "minnow-ffi";
+pub const FILE: &str = "libminnow_ffi.so";
+
+/// Builds for one kind of device and returns where the library for apps is.
+pub fn build(shell: &Shell, abi: Abi) -> Result<PathBuf> {
+    let begun = Instant::now();
+    let library = with_symbols(shell, abi)?;
+    let stripped = stripped(abi)?;
+    tools::strip(shell, &library, &stripped)?;
+    let bytes = stripped.metadata().with_context(|| stripped.display().to_string())?.len();
+    println!("xtask: {}: {bytes} bytes, {:.0} s", stripped.display(), begun.elapsed().as_secs_f32());
+    Ok(stripped)
+}
+
+/// Where the library for apps is put.
+pub fn stripped(abi: Abi) -> Result<PathBuf> {
+    Ok(folder()?.join("jniLibs").join(abi.name()).join(FILE))
+}
+
+/// Builds for one kind of device and returns where the library with symbols is.
+pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
+    let target = folder()?.join("target");
+    let _target = shell.push_env("CARGO_TARGET_DIR", &target);
+    let variable = format!("CARGO_TARGET_{}", abi.triple().to_uppercase().replace('-', "_"));
+    let _flags = shell.push_env(format!("{variable}_RUSTFLAGS"), paths_without_this_machine()?);
+    let (package, triple, link) = (["--package", PACKAGE, "--lib", "--release"], abi.triple(), link_arguments(abi));
+    match Kit::find(shell, abi)? {
+        Kit::Ndk(ndk) => {
+            println!("xtask: building {FILE} for {abi} with the NDK in {}", ndk.display());
+            let _ndk = shell.push_env("ANDROID_NDK_HOME", &ndk);
+            tools::ensure_target(shell, abi)?;
+            let (abi, level) = (abi.name(), LEVEL.to_string());
+            let link = link.iter().map(|argument| format!("-Clink-arg=-Wl,{}", argument.replace(' ', ",")));
+            let cargo =
+                cmd!(shell, "cargo ndk --target {abi} --platform {level} rustc {package...} --crate-type cdylib --");
+            cargo.args(link).run()?;
+        }
+        Kit::Rust => {
+            println!("xtask: building {FILE} for {abi} without the NDK: a check and not a release");
+            let stubs = stubs::ensure(shell, abi)?;
+            let _linker = shell.push_env(format!("{variable}_LINKER"), tools::linker(shell)?);
+            let cargo = cmd!(shell, "cargo rustc {package...} --target {triple} --crate-type cdylib --");
+            with_stubs(cargo, &stubs).args(words(&link)).run()?;
+        }
+        Kit::Root(root) => {
+            println!(
+                "xtask: building {FILE} for {abi} without the NDK and with Debian's Rust: a check and not a release"
+            );
+            return root.build(shell, abi);
+        }
+    }
+    Ok(target.join(triple).join("release").join(FILE))
+}
+
+/// What there is to build with.
+enum Kit {
+    /// Google's NDK and cargo-ndk, as for releases
+    Ndk(PathBuf),
+    /// rustup's standard library, rustc's linker and our stubs
+    Rust,
+    /// A Debian root that holds everything
+    Root(root::Root),
+}
+
+impl Kit {
+    fn find(shell: &Shell, abi: Abi) -> Result<Self> {
+        if let Some(ndk) = ndk() {
+            if cmd!(shell, "cargo ndk --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+                return Ok(Self::Ndk(ndk));
+            }
+            println!("xtask: there is an NDK in {}, but no cargo-ndk (cargo install cargo-ndk)", ndk.display());
+        }
+        Ok(if tools::ensure_target(shell, abi)? { Self::Rust } else { Self::Root(root::ensure(shell)?) })
+    }
+}
+
+/// The NDK that the usual variables name, or the newest of the SDK.
+fn ndk() -> Option<PathBuf> {
+    let named = ["ANDROID_NDK_HOME", "ANDROID_NDK_ROOT"].iter().filter_map(env::var_os).map(PathBuf::from);
+    let sdk = ["ANDROID_HOME", "ANDROID_SDK_ROOT"].iter().filter_map(env::var_os);
+    let side_by_side = sdk.filter_map(|sdk| newest(&Path::new(&sdk).join("ndk")));
+    named.chain(side_by_side).find(|folder| folder.join("toolchains/llvm").is_dir())
+}
+
+/// The subfolder with the highest version number for a name.
+fn newest(folder: &Path) -> Option<PathBuf> {
+    let version = |path: &PathBuf| -> Vec<u64> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+    };
+    folder.read_dir().ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).max_by_key(version)
+}
+
+/// What the linker is told, whichever it is.
+pub fn link_arguments(abi: Abi) -> Vec<String> {
+    let mut arguments = vec![
+        format!("-soname={FILE}"),
+        // crash reports name the build by it
+        "--build-id=sha1".to_owned(),
+        // phones with pages of 16 KiB load nothing else
+        "-z max-page-size=16384".to_owned(),
+        "--no-undefined".to_owned(),
+        // one copy of functions that compile to the same code
+        "--icf=all".to_owned(),
+    ];
+    // Android reads packed relocations from level 23 on; glibc never does, and x86_64 is what `host-test` loads.
+    if abi != Abi::X86_64 {
+        arguments.push("--pack-dyn-relocs=android".to_owned());
+    }
+    arguments
+}
+
+/// As arguments of rustc, for a linker that is called without a compiler driver.
+pub fn words(link: &[String]) -> impl Iterator<Item = String> {
+    link.iter().flat_map(|argument| argument.split(' ')).map(|word| format!("-Clink-arg={word}"))
+}
+
+fn with_stubs<'a>(cargo: Cmd<'a>, stubs: &Stubs) -> Cmd<'a> {
+    let (folder, names) = (stubs.folder().display(), stubs.unwinder_names());
+    cargo.arg(format!("-Lnative={folder}")).arg(format!("-Clink-arg={}", names.display()))
+}
+
+/// Flags that shorten the paths of dependencies in panic messages: they'd tell whose machine built the library, and take space.
+/// (Those of our own crates are relative already.)
+fn paths_without_this_machine() -> Result<String> {
+    let home = || env::home_dir().map(|home| home.join(".cargo"));
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home);
+    let sources = cargo_home.context("no home folder is known, set CARGO_HOME")?.join("registry/src");
+    let registries = sources.read_dir().into_iter().flatten().flatten();
+    let flags = registries.map(|registry| format!("--remap-path-prefix={}/=", registry.path().display()));
+    Ok(flags.collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_ndk_is_the_one_with_the_highest_number() {
+        let sdk = Shell::new().unwrap().create_temp_dir().unwrap();
+        for version in ["9.0.1", "27.2.12479018", "27.10.1"] {
+            std::fs::create_dir(sdk.path().join(version)).unwrap();
+        }
+        assert_eq!(newest(sdk.path()), Some(sdk.path().join("27.10.1")));
+        assert_eq!(newest(&sdk.path().join("none")), None);
+    }
+
+    #[test]
+    fn every_word_is_an_argument_of_its_own() {
+        let words: Vec<_> = words(&["-z max-page-size=16384".to_owned()]).collect();
+        assert_eq!(words, ["-Clink-arg=-z", "-Clink-arg=max-page-size=16384"]);
+    }
+}

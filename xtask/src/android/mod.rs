@@ -1,0 +1,77 @@
+//! `cargo xtask android …`: everything about Android that is done by a command. One file per subject.
+//!
+//! Releases of the native library are made with Google's NDK. Where there is none, as in CI, the same library is built from parts
+//! that Rust and Debian bring along: rustc's own linker, stubs of Android's C library made from a list of its symbols, and LLVM's
+//! unwinder. That library is a check and not a release, but nearly everything that goes wrong in a release goes wrong in it too.
+
+mod aar;
+mod abi;
+mod apk;
+mod apt;
+mod archive;
+mod bionic;
+mod check;
+mod consumer;
+mod elf;
+mod host_test;
+mod library;
+mod maven;
+mod root;
+mod size;
+mod stubs;
+mod tools;
+
+use abi::Abi;
+use anyhow::Result;
+use clap::Subcommand;
+use minnow_models::desktop;
+use std::path::PathBuf;
+use xshell::Shell;
+
+/// What can be done for Android.
+#[derive(Debug, Subcommand)]
+pub enum Android {
+    /// Builds libminnow_ffi.so: with the NDK where there is one, otherwise as a check
+    Build(Abis),
+    /// Checks what was built: page size, imports, exports, size and more
+    Check(Abis),
+    /// Tells which sections and crates take the space, from a build
+    Size(Abis),
+    /// Builds for x86_64 and loads that library on this machine, with Android's C library forwarded to glibc
+    HostTest,
+    /// Makes a Debian root with a Rust of its own: for machines where rustup can't add a target
+    Root,
+    /// Compiles the Kotlin code and runs its tests against this machine's native library
+    Test,
+    /// Packs the library as an AAR in a Maven repository, and compiles the guide's code against it
+    Aar,
+    /// Packs the sample bank as a signed APK
+    Apk,
+}
+
+/// Which kinds of device.
+#[derive(Debug, clap::Args)]
+pub struct Abis {
+    /// The kind of device (may be repeated)
+    #[arg(long = "abi", value_name = "ABI", default_values_t = [Abi::Arm64])]
+    abis: Vec<Abi>,
+}
+
+/// Does it.
+pub fn run(shell: &Shell, what: &Android) -> Result<()> {
+    match what {
+        Android::Build(Abis { abis }) => abis.iter().try_for_each(|&abi| library::build(shell, abi).map(drop)),
+        Android::Check(Abis { abis }) => abis.iter().try_for_each(|&abi| check::run(shell, abi)),
+        Android::Size(Abis { abis }) => abis.iter().try_for_each(|&abi| size::run(shell, abi)),
+        Android::HostTest => host_test::run(shell),
+        Android::Root => root::ensure(shell).map(drop),
+        Android::Test => maven::test(shell),
+        Android::Aar => aar::run(shell),
+        Android::Apk => apk::run(shell),
+    }
+}
+
+/// Where everything for Android is kept, outside the repository: what CI can keep from run to run.
+fn folder() -> Result<PathBuf> {
+    Ok(desktop::cache_folder()?.join("android"))
+}
