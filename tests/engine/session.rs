@@ -1,6 +1,6 @@
 //! Sessions: the same numbers whatever the chunks, rewinding, cancelling, the end of the context, two sessions at once.
 
-use minnow::{CancelToken, Engine, Error, Finish, GenerateOptions, Overflow, Sampling, SessionOptions};
+use minnow::{CancelToken, Engine, Error, Finish, GenerateOptions, MemoryPressure, Overflow, Sampling, SessionOptions};
 use minnow_tests::{cpu, data, differences};
 
 fn tiny() -> Engine {
@@ -45,6 +45,47 @@ fn rewinding_forgets() {
         let (max, _) = differences(session.logits().unwrap(), &logits_after(&engine, &fresh, options.clone()));
         assert!(max < 1e-3, "{length} to {kept}: {max}");
     }
+}
+
+#[test]
+fn memory_that_was_given_back_is_taken_again() {
+    let engine = tiny();
+    let cancel = CancelToken::new();
+    let expected = logits_after(&engine, &ids(20), SessionOptions::default());
+    let mut session = engine.session(SessionOptions::default()).unwrap();
+    session.feed(&ids(18), &cancel).unwrap();
+    session.release();
+    assert_eq!(session.tokens(), ids(18), "what was said stays");
+    engine.trim(MemoryPressure::Moderate);
+    engine.trim(MemoryPressure::Critical);
+    session.feed(&ids(20)[18..], &cancel).unwrap();
+    let (max, _) = differences(session.logits().unwrap(), &expected);
+    assert!(max < 0.05, "{max}");
+    session.release();
+    session.ready(&cancel).unwrap();
+    let (max, _) = differences(session.logits().unwrap(), &expected);
+    assert!(max < 0.05, "{max}");
+}
+
+#[test]
+fn weights_are_not_read_again_from_another_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::copy(data("tiny/smollm2/smollm2.q8_0.gguf"), &path).unwrap();
+    let engine = cpu(&path);
+    let mut session = engine.session(SessionOptions::default()).unwrap();
+    session.feed(&ids(4), &CancelToken::new()).unwrap();
+    engine.trim(MemoryPressure::Critical);
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(session.feed(&ids(1), &CancelToken::new()), Err(Error::Io { .. })));
+    let other = std::fs::read_dir(data("tiny/llama3")).unwrap().map(|entry| entry.unwrap().path());
+    let other = other.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "gguf"));
+    std::fs::copy(other.unwrap(), &path).unwrap();
+    let error = session.feed(&ids(1), &CancelToken::new()).unwrap_err();
+    assert!(matches!(&error, Error::ModelFile { what, .. } if what.contains("another model")), "{error}");
+    std::fs::copy(data("tiny/smollm2/smollm2.q8_0.gguf"), &path).unwrap();
+    session.feed(&ids(1), &CancelToken::new()).unwrap();
+    assert_eq!(session.tokens().len(), 5, "a failed call says nothing");
 }
 
 #[test]

@@ -125,3 +125,19 @@ fn a_cancelled_function_says_so() {
     let error = assistant.summarize(&letter(), &SummarizeOptions::default(), &cancel).unwrap_err();
     assert!(matches!(error, Error::Cancelled), "{error}");
 }
+
+#[test]
+fn a_saved_conversation_goes_on() {
+    let Some(assistant) = assistant() else { return };
+    let options = GenerateOptions::default().max_new_tokens(8);
+    let cancel = CancelToken::new();
+    let mut chat = assistant.chat(Some("Answer briefly."), SessionOptions::default()).unwrap();
+    chat.say("What is a bank?", &options, &cancel, |_| ()).unwrap();
+    let mut resumed =
+        minnow::Chat::resume(assistant.engine(), chat.messages().to_vec(), SessionOptions::default()).unwrap();
+    let expected = chat.say("And a branch?", &options, &cancel, |_| ()).unwrap();
+    chat.release();
+    let answer = resumed.say("And a branch?", &options, &cancel, |_| ()).unwrap();
+    assert_eq!(answer.text, expected.text);
+    assert_eq!(resumed.messages(), chat.messages());
+}

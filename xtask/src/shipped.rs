@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 /// The crates that an app gets.
-const SHIPPED: [&str; 2] = ["minnow", "minnow-models"];
+const SHIPPED: [&str; 3] = ["minnow", "minnow-models", "minnow-ffi"];
 /// The systems that they are shipped for, beside this machine.
 const PHONES: [&str; 2] = ["aarch64-linux-android", "aarch64-apple-ios"];
 /// Crates that compile or bring C code, or are a TLS stack.
