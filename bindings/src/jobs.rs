@@ -46,32 +46,30 @@ impl Jobs {
         &self,
         work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let cancel = CancelToken::new();
-        let _cancel_on_drop = CancelOnDrop(cancel.clone());
         let (done, result) = async_channel::bounded(1);
-        let id = {
-            let mut state = lock(&self.state);
-            if state.closed {
-                return Err(MinnowError::Closed);
-            }
-            let id = state.next_id;
-            state.next_id += 1;
-            state.cancels.insert(id, cancel.clone());
-            let work: Work = Box::new(move || {
-                // a receiver that is gone doesn't want the result
-                let _ = done.try_send(checked(&cancel, work));
-            });
-            state.waiting.push_back(work);
-            id
-        };
+        let ticket = self.enter()?;
+        let cancel = ticket.cancel.clone();
+        lock(&self.state).waiting.push_back(Box::new(move || {
+            // a receiver that is gone doesn't want the result
+            let _ = done.try_send(checked(&cancel, work));
+        }));
         self.start_thread()?;
-        let result = result.recv().await.unwrap_or(Err(MinnowError::Closed));
-        let mut state = lock(&self.state);
-        state.cancels.remove(&id);
-        match result {
-            Err(MinnowError::Cancelled) if state.closed => Err(MinnowError::Closed),
+        match result.recv().await.unwrap_or_else(|_| Err(unanswered())) {
+            Err(MinnowError::Cancelled) if self.is_closed() => Err(MinnowError::Closed),
             result => result,
         }
+    }
+
+    /// Makes a call known to [`Jobs::close`].
+    fn enter(&self) -> Result<Ticket> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Err(MinnowError::Closed);
+        }
+        let ticket = Ticket { jobs: self.state.clone(), id: state.next_id, cancel: CancelToken::new() };
+        state.next_id += 1;
+        state.cancels.insert(ticket.id, ticket.cancel.clone());
+        Ok(ticket)
     }
 
     /// Cancels everything that waits or runs, and takes no more.
@@ -106,6 +104,20 @@ impl Jobs {
     }
 }
 
+/// A call on its way; the caller lets go of it by dropping it.
+struct Ticket {
+    jobs: Arc<Mutex<State>>,
+    id: u64,
+    cancel: CancelToken,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        lock(&self.jobs).cancels.remove(&self.id);
+    }
+}
+
 /// Does jobs until none waits.
 fn work_off(shared: &Mutex<State>) {
     loop {
@@ -135,7 +147,12 @@ pub(crate) async fn detached<T: Send + 'static>(
     spawn(move || {
         let _ = done.try_send(checked(&cancel, work));
     })?;
-    result.recv().await.unwrap_or_else(|_| Err(MinnowError::internal("a thread ended without an answer")))
+    result.recv().await.unwrap_or_else(|_| Err(unanswered()))
+}
+
+/// For work that was dropped before it was done: only where no thread could be had.
+fn unanswered() -> MinnowError {
+    MinnowError::Device { reason: "there was no thread for this call (cpu)".into() }
 }
 
 /// Does `work` on another thread and waits for nothing: giving a model's memory back takes longer than a frame.

@@ -203,6 +203,22 @@ fn classify_and_perplexity_have_their_fields() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn without_a_vulkan_driver_the_cpu_serves() {
+    let run = |device: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_minnow"));
+        command.args(["logits", "--ids", "1,2", "--top", "1", "--json", "--model", TINY, "--device", device]);
+        // what the Vulkan loader asks: these name no driver
+        command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let output = run("auto");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let output = run("gpu");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), "error: no Vulkan GPU was found (gpu)\n"));
+}
+
+#[test]
 fn what_a_model_can_not_do_is_one_line_and_exit_1() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("broken.gguf");

@@ -52,6 +52,7 @@ fn dropping_the_future_cancels_the_work() {
         has_started.recv_timeout(Duration::from_secs(10)).unwrap();
     }
     has_ended.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(lock(&jobs.state).cancels.is_empty(), "nothing is kept of a call that is gone");
 }
 
 #[test]

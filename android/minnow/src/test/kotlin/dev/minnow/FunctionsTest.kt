@@ -33,6 +33,15 @@ class FunctionsTest {
     }
 
     @Test
+    fun `a device without a GPU gets the CPU and the reason`() = test {
+        Assistant.open(TestModel.file).use { assistant ->
+            // a software Vulkan driver is no GPU; this machine may have a real one
+            if (!assistant.model.onGpu) assertTrue(assistant.model.deviceReason.isNotBlank())
+            assertIs<Classification>(assistant.classify("hello", listOf("greeting", "complaint")))
+        }
+    }
+
+    @Test
     fun `a summary is made of the source's sentences`() = testWithModel { assistant ->
         val summary = assistant.summarize(letter, SummarizeOptions(sentences = 2))
         assertEquals(2, summary.sentences.size)
