@@ -18,7 +18,7 @@ val cache = providers.environmentVariable("MINNOW_CACHE")
     .orElse(providers.systemProperty("user.home").map { "$it/.cache/minnow" })
 
 /** Where cargo keeps what it builds for this machine. */
-val target = providers.environmentVariable("CARGO_TARGET_DIR").orElse(repository.resolve("target").path)
+val hostTarget = providers.environmentVariable("CARGO_TARGET_DIR").orElse(repository.resolve("target").path)
 
 /** The processors that the library is built for. `-Pminnow.abis=arm64-v8a` builds for phones alone. */
 val abis = providers.gradleProperty("minnow.abis").orElse("arm64-v8a,x86_64").map { it.split(',') }
@@ -56,7 +56,7 @@ android {
     testOptions.unitTests.all { test ->
         test.useJUnitPlatform()
         // On this machine's library, as `cargo build` leaves it; MINNOW_TEST_MODEL names a model.
-        test.systemProperty("jna.library.path", "${target.get()}/debug")
+        test.systemProperty("jna.library.path", "${hostTarget.get()}/debug")
     }
 
     publishing {

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: what must hold before a change goes in, cheapest check first.
 
-use crate::{shipped, test};
+use crate::{android, bindings, shipped, test};
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
@@ -9,5 +9,7 @@ pub fn run(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo fmt --all --check").run()?;
     shipped::check(shell)?;
     cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings").run()?;
-    test::run(shell, &[])
+    bindings::run(shell, true)?;
+    test::run(shell, &[])?;
+    android::check_everything(shell)
 }

@@ -46,6 +46,15 @@ impl Abi {
         }
     }
 
+    /// The linker's name.
+    pub fn linker(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64linux",
+            Self::Arm32 => "armelf_linux_eabi",
+            Self::X86_64 => "elf_x86_64",
+        }
+    }
+
     /// The number in the header of an ELF file.
     pub fn machine(self) -> u16 {
         match self {

@@ -29,7 +29,7 @@ pub fn run(shell: &Shell) -> Result<()> {
     let native = aar::native_libraries()?;
     maven::ensure(shell)?;
     system::ensure_programs(shell, &PROGRAMS)?;
-    maven::maven(shell, "android/pom.xml", &["-Pstrict,apk", "-DskipTests", "clean", "package"]).run()?;
+    maven::maven(shell, "android/pom.xml", &["-Pstrict,apk", "-Dmaven.test.skip", "clean", "package"]).run()?;
 
     let folder = super::folder()?;
     let temporary = shell.create_temp_dir()?;

@@ -1,21 +1,22 @@
 //! The library itself: `libminnow_ffi.so`, which Kotlin loads through JNA.
 //!
-//! It is built with the release profile and as a `cdylib` alone: cargo optimises over all crates together only where nothing is
+//! It is built with a profile of its own and as a `cdylib` alone: cargo optimises over all crates together only where nothing is
 //! to be linked against later. What comes out is kept twice, with symbols (cargo's target folder) and without (`jniLibs`).
 
 use crate::android::abi::Abi;
 use crate::android::bionic::LEVEL;
-use crate::android::stubs::{self, Stubs};
-use crate::android::{folder, root, tools};
+use crate::android::{folder, root, stubs, tools};
 use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use xshell::{Cmd, Shell, cmd};
+use xshell::{Shell, cmd};
 
 /// The package, and the file that it becomes.
-const PACKAGE: &str = "minnow-ffi";
+pub const PACKAGE: &str = "minnow-ffi";
 pub const FILE: &str = "libminnow_ffi.so";
+/// Cargo's profile for what apps ship.
+pub const PROFILE: &str = "mobile";
 
 /// Builds for one kind of device and returns where the library for apps is.
 pub fn build(shell: &Shell, abi: Abi) -> Result<PathBuf> {
@@ -37,12 +38,12 @@ pub fn stripped(abi: Abi) -> Result<PathBuf> {
 pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
     let target = folder()?.join("target");
     let _target = shell.push_env("CARGO_TARGET_DIR", &target);
-    let variable = format!("CARGO_TARGET_{}", abi.triple().to_uppercase().replace('-', "_"));
-    let _flags = shell.push_env(format!("{variable}_RUSTFLAGS"), paths_without_this_machine()?);
     let (package, triple, link) = (["--package", PACKAGE, "--lib", "--release"], abi.triple(), link_arguments(abi));
+    let mut flags = paths_without_this_machine()?;
     match Kit::find(shell, abi)? {
         Kit::Ndk(ndk) => {
             println!("xtask: building {FILE} for {abi} with the NDK in {}", ndk.display());
+            let _flags = shell.push_env(RUSTFLAGS, flags.join(SEPARATOR));
             let _ndk = shell.push_env("ANDROID_NDK_HOME", &ndk);
             tools::ensure_target(shell, abi)?;
             let (abi, level) = (abi.name(), LEVEL.to_string());
@@ -53,10 +54,11 @@ pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
         }
         Kit::Rust => {
             println!("xtask: building {FILE} for {abi} without the NDK: a check and not a release");
-            let stubs = stubs::ensure(shell, abi)?;
-            let _linker = shell.push_env(format!("{variable}_LINKER"), tools::linker(shell)?);
+            flags.extend(stub_flags(&stubs::ensure(shell, abi)?));
+            let _flags = shell.push_env(RUSTFLAGS, flags.join(SEPARATOR));
+            let _linker = shell.push_env(format!("{}_LINKER", cargo_variable(abi)), tools::linker(shell)?);
             let cargo = cmd!(shell, "cargo rustc {package...} --target {triple} --crate-type cdylib --");
-            with_stubs(cargo, &stubs).args(words(&link)).run()?;
+            cargo.args(words(&link)).run()?;
         }
         Kit::Root(root) => {
             println!(
@@ -67,6 +69,10 @@ pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
     }
     Ok(target.join(triple).join("release").join(FILE))
 }
+
+/// Where cargo reads flags for every crate from, and what stands between them.
+const RUSTFLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+const SEPARATOR: &str = "\x1f";
 
 /// What there is to build with.
 enum Kit {
@@ -131,20 +137,28 @@ pub fn words(link: &[String]) -> impl Iterator<Item = String> {
     link.iter().flat_map(|argument| argument.split(' ')).map(|word| format!("-Clink-arg={word}"))
 }
 
-fn with_stubs<'a>(cargo: Cmd<'a>, stubs: &Stubs) -> Cmd<'a> {
-    let (folder, names) = (stubs.folder().display(), stubs.unwinder_names());
-    cargo.arg(format!("-Lnative={folder}")).arg(format!("-Clink-arg={}", names.display()))
+/// What rustc is told about the stubs, for every crate: llguidance becomes a shared library too, whether anybody wants that or not.
+pub fn stub_flags(stubs: &Path) -> [String; 2] {
+    // Debian's unwinder asks for glibc's libpthread and libdl; on Android both are part of what is linked anyway.
+    [format!("-Lnative={}", stubs.display()), "-Clink-arg=--no-dependent-libraries".to_owned()]
+}
+
+/// How cargo's environment variables for such a device begin.
+pub fn cargo_variable(abi: Abi) -> String {
+    format!("CARGO_TARGET_{}", abi.triple().to_uppercase().replace('-', "_"))
+}
+
+/// Where cargo keeps what it downloads.
+pub fn cargo_home() -> Result<PathBuf> {
+    let usual = || env::home_dir().map(|home| home.join(".cargo"));
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(usual).context("no home folder is known, set CARGO_HOME")
 }
 
 /// Flags that shorten the paths of dependencies in panic messages: they'd tell whose machine built the library, and take space.
 /// (Those of our own crates are relative already.)
-fn paths_without_this_machine() -> Result<String> {
-    let home = || env::home_dir().map(|home| home.join(".cargo"));
-    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home);
-    let sources = cargo_home.context("no home folder is known, set CARGO_HOME")?.join("registry/src");
-    let registries = sources.read_dir().into_iter().flatten().flatten();
-    let flags = registries.map(|registry| format!("--remap-path-prefix={}/=", registry.path().display()));
-    Ok(flags.collect::<Vec<_>>().join(" "))
+fn paths_without_this_machine() -> Result<Vec<String>> {
+    let registries = cargo_home()?.join("registry/src").read_dir().into_iter().flatten().flatten();
+    Ok(registries.map(|registry| format!("--remap-path-prefix={}/=", registry.path().display())).collect())
 }
 
 #[cfg(test)]

@@ -71,6 +71,15 @@ pub fn run(shell: &Shell, what: &Android) -> Result<()> {
     }
 }
 
+/// What CI runs: the Kotlin code and its tests, the library for today's phones, and what is packed of both.
+pub fn check_everything(shell: &Shell) -> Result<()> {
+    maven::test(shell)?;
+    library::build(shell, Abi::Arm64)?;
+    check::run(shell, Abi::Arm64)?;
+    aar::run(shell)?;
+    apk::run(shell)
+}
+
 /// Where everything for Android is kept, outside the repository: what CI can keep from run to run.
 fn folder() -> Result<PathBuf> {
     Ok(desktop::cache_folder()?.join("android"))

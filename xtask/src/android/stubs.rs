@@ -14,67 +14,33 @@ use xshell::{Shell, cmd};
 
 /// LLVM versions whose unwinder will do, the preferred one first: what Debian and Ubuntu have of them differs by release.
 const UNWINDERS: [u8; 6] = [19, 18, 17, 16, 15, 14];
-/// The glibc names that Debian's unwinder wants.
-const UNWINDER_NAMES: &str = "android/native/unwinder.rs";
+/// Names of glibc in Debian's unwinder, and what of bionic is called instead. The first is the same function; the other two say
+/// the unwinder's last words before it aborts, which are left out.
+const RENAMED: [&str; 3] = ["__errno_location=__errno", "__assert_fail=abort", "__fprintf_chk=fflush"];
 
-/// Makes everything in one folder, and returns what a linker must be given.
-pub fn ensure(shell: &Shell, abi: Abi) -> Result<Stubs> {
-    let stubs = Stubs { folder: folder()?.join("stubs").join(abi.name()) };
-    shell.create_dir(&stubs.folder)?;
+/// Makes everything in one folder, and returns it.
+pub fn ensure(shell: &Shell, abi: Abi) -> Result<PathBuf> {
+    let stubs = folder()?.join("stubs").join(abi.name());
+    shell.create_dir(&stubs)?;
     let bionic = Bionic::load(shell)?;
     for library in bionic.libraries() {
         let symbols: Vec<_> = bionic.symbols(abi).filter(|symbol| symbol.library == library).collect();
-        stub(shell, abi, library, &symbols, &stubs.folder)?;
+        stub(shell, abi, library, &symbols, &stubs)?;
     }
-    unwinder(shell, abi, &stubs.folder)?;
-    let (triple, names) = (abi.triple(), stubs.unwinder_names());
-    let options = ["--crate-type", "lib", "--crate-name", "unwinder_names", "--edition", "2024", "--emit", "obj"];
-    cmd!(shell, "rustc --target {triple} {options...} -Copt-level=s -o {names} {UNWINDER_NAMES}").quiet().run()?;
+    unwinder(shell, abi, &stubs)?;
     Ok(stubs)
 }
 
-/// Where the stubs are.
-#[derive(Debug)]
-pub struct Stubs {
-    folder: PathBuf,
-}
-
-impl Stubs {
-    /// What holds the libraries.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// An object file to be linked in.
-    pub fn unwinder_names(&self) -> PathBuf {
-        self.folder.join("unwinder_names.o")
-    }
-}
-
-/// Links one stub library. rustc is the assembler, since it is one for every system.
+/// Links one stub library, out of nothing but names.
 fn stub(shell: &Shell, abi: Abi, library: &str, symbols: &[Symbol<'_>], folder: &Path) -> Result<()> {
     let work = shell.create_temp_dir()?;
-    let path = |name: &str| work.path().join(name);
-    let (source, object, versions) = (path("stub.rs"), path("stub.o"), path("versions"));
-    shell.write_file(&source, assembly(symbols)?)?;
+    let (names, versions) = (work.path().join("names"), work.path().join("versions"));
+    shell.write_file(&names, symbols.iter().map(|symbol| format!("{} = 0;\n", symbol.name)).collect::<String>())?;
     shell.write_file(&versions, version_script(symbols)?)?;
-    let (linker, triple, output) = (tools::linker(shell)?, abi.triple(), folder.join(library));
-    cmd!(shell, "rustc --target {triple} --crate-type lib --crate-name stub --emit obj -o {object} {source}")
-        .quiet()
-        .run()?;
-    let options = ["-flavor", "gnu", "-shared", "-soname", library, "--version-script"];
-    cmd!(shell, "{linker} {options...} {versions} -o {output} {object}").quiet().run()?;
+    let (linker, machine, output) = (tools::linker(shell)?, abi.linker(), folder.join(library));
+    let options = ["-flavor", "gnu", "-m", machine, "-shared", "-soname", library, "--version-script"];
+    cmd!(shell, "{linker} {options...} {versions} -o {output} {names}").quiet().run()?;
     Ok(())
-}
-
-/// Names without code behind them. All are called functions, variables too: to a shared library it makes no difference.
-fn assembly(symbols: &[Symbol<'_>]) -> Result<String> {
-    let mut source = String::from("#![no_std]\ncore::arch::global_asm!(\"\n.data\n");
-    for Symbol { name, .. } in symbols {
-        writeln!(source, ".globl {name}\n.type {name}, %function\n{name}:")?;
-    }
-    source.push_str(".byte 0\n\");\n");
-    Ok(source)
 }
 
 /// Says which version each symbol belongs to, in the linker's language.
@@ -105,7 +71,8 @@ fn unwinder(shell: &Shell, abi: Abi, folder: &Path) -> Result<()> {
     let versions = shell.read_dir(unpacked.join("usr/lib"))?;
     let archives = versions.iter().map(|version| version.join("lib/libunwind.a"));
     let archive = archives.into_iter().find(|path| path.exists()).context("the package holds no lib/libunwind.a")?;
-    shell.copy_file(archive, &library)?;
+    let renames: Vec<&str> = RENAMED.iter().flat_map(|names| ["--redefine-sym", names]).collect();
+    tools::objcopy(shell, &renames, &archive, &library)?;
     shell.remove_path(&unpacked)?;
     Ok(())
 }
@@ -124,11 +91,5 @@ mod tests {
     fn symbols_stand_under_their_versions_and_nothing_else_is_exported() {
         let expected = "LIBC {\nglobal:\nabort;\nenviron;\nlocal: *;\n};\nLIBC_N {\nglobal:\npreadv;\n};\n";
         assert_eq!(version_script(&SYMBOLS).unwrap(), expected);
-    }
-
-    #[test]
-    fn every_symbol_is_defined() {
-        let source = assembly(&SYMBOLS).unwrap();
-        assert!(SYMBOLS.iter().all(|symbol| source.contains(&format!("\n{}:\n", symbol.name))));
     }
 }

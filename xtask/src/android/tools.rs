@@ -12,9 +12,17 @@ pub fn linker(shell: &Shell) -> Result<PathBuf> {
 
 /// Writes `library` without what only debuggers read.
 pub fn strip(shell: &Shell, library: &Path, stripped: &Path) -> Result<()> {
-    let objcopy = tool(shell, "rust-objcopy")?;
     shell.create_dir(stripped.parent().context("the library is in no folder")?)?;
-    cmd!(shell, "{objcopy} --strip-all {library} {stripped}").quiet().run()?;
+    objcopy(shell, &["--strip-all"], library, stripped)
+}
+
+/// Writes `to` as `from` with changes.
+pub fn objcopy(shell: &Shell, changes: &[&str], from: &Path, to: &Path) -> Result<()> {
+    let objcopy = tool(shell, "rust-objcopy")?;
+    // Unlike the linker, it shares rustc's copy of LLVM and doesn't know where that is.
+    let variable = if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    let _llvm = shell.push_env(variable, sysroot(shell)?.join("lib"));
+    cmd!(shell, "{objcopy} {changes...} {from} {to}").quiet().run()?;
     Ok(())
 }
 
@@ -29,10 +37,13 @@ pub fn ensure_target(shell: &Shell, abi: Abi) -> Result<bool> {
     Ok(cmd!(shell, "rustup target add {triple}").run().is_ok())
 }
 
+fn sysroot(shell: &Shell) -> Result<PathBuf> {
+    Ok(cmd!(shell, "rustc --print sysroot").quiet().read()?.into())
+}
+
 fn tool(shell: &Shell, name: &str) -> Result<PathBuf> {
-    let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
     let host = cmd!(shell, "rustc --print host-tuple").quiet().read()?;
-    let path = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin").join(name);
+    let path = sysroot(shell)?.join("lib/rustlib").join(host).join("bin").join(name);
     ensure!(path.exists(), "rustc came without {name} (expected {}): install Rust with rustup", path.display());
     Ok(path)
 }

@@ -14,6 +14,10 @@ import kotlinx.coroutines.flow.toList
 
 /** Every function, with the real model. */
 class FunctionsTest {
+    private companion object {
+        const val MB = 1_000_000
+    }
+
     private val now = ZonedDateTime.of(2026, 11, 24, 9, 30, 0, 0, ZoneId.of("Europe/London"))
     private val letter =
         """
@@ -157,8 +161,13 @@ class FunctionsTest {
         assistant.chat().use { chat ->
             chat.say("Hello", AnswerOptions(maxTokens = 4))
             val before = assistant.classify("What a lovely branch", labels)
+            val full = residentBytes()
             assistant.trim(MemoryPressure.MODERATE)
+            val withoutCaches = residentBytes()
             assistant.trim(MemoryPressure.CRITICAL)
+            val withoutWeights = residentBytes()
+            println("resident MB: %d, caches given back %d, weights too %d".format(full / MB, withoutCaches / MB, withoutWeights / MB))
+            assertTrue(withoutWeights < full - 80 * MB, "the weights alone are 98 MB")
             assertEquals(before, assistant.classify("What a lovely branch", labels))
             chat.say("And you?", AnswerOptions(maxTokens = 4))
             assertEquals(4, chat.messages().size)

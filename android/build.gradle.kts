@@ -1,0 +1,6 @@
+// Named here so that both modules get each plugin once, in one version.
+plugins {
+    alias(libs.plugins.android.application) apply false
+    alias(libs.plugins.android.library) apply false
+    alias(libs.plugins.kotlin.android) apply false
+}
