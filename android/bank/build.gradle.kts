@@ -20,6 +20,11 @@ android {
         versionName = "0.1.0"
     }
 
+    // The database's scripts, which the app for iOS has too.
+    sourceSets.named("main") {
+        assets.srcDir(rootDir.resolveSibling("tests/data/bank/assets"))
+    }
+
     buildTypes {
         release {
             // Shrunk, so that the library's rules for shrinkers are put to use.
@@ -39,6 +44,7 @@ android {
         test.useJUnitPlatform()
         // On this machine's library, as `cargo build` leaves it; MINNOW_TEST_MODEL names a model.
         test.systemProperty("jna.library.path", "${hostTarget.get()}/debug")
+        test.systemProperty("java.library.path", "${hostTarget.get()}/debug")
     }
 }
 

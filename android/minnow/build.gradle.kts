@@ -57,6 +57,7 @@ android {
         test.useJUnitPlatform()
         // On this machine's library, as `cargo build` leaves it; MINNOW_TEST_MODEL names a model.
         test.systemProperty("jna.library.path", "${hostTarget.get()}/debug")
+        test.systemProperty("java.library.path", "${hostTarget.get()}/debug")
     }
 
     publishing {

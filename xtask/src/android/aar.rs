@@ -1,13 +1,13 @@
 //! `cargo xtask android aar`: the library as an app gets it, in a folder that Gradle and Maven take for a repository.
 //!
 //! An AAR is a zip archive whose entries Android's build tools know by name; the Android Gradle Plugin's own documentation of
-//! it is "AAR file anatomy". The native libraries are those that `cargo xtask android build` left; the archive serves as many
-//! processors as there are. What is packed is read again and checked, then the guide's code is compiled against it.
+//! it is "AAR file anatomy". The native libraries are those that `cargo xtask android build` left. What is packed is read again and checked, then the guide's code is compiled against it.
 //!
 //! It signs nothing and uploads nothing.
 
+use super::abi::Abi;
 use super::archive::{self, Archive};
-use super::library::FILE;
+use super::library::{self, FILE};
 use super::{consumer, maven};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -29,9 +29,9 @@ const REQUIRED: [&str; 6] = [
     "proguard.txt",
 ];
 
-/// Compiles, packs, publishes to the folder, checks.
-pub fn run(shell: &Shell) -> Result<()> {
-    let native = native_libraries()?;
+/// Compiles, packs for these kinds of device, publishes to the folder, checks.
+pub fn run(shell: &Shell, abis: &[Abi]) -> Result<()> {
+    let native = native_libraries(abis)?;
     maven::ensure(shell)?;
     let project = format!("{LIBRARY}/pom.xml");
     // Classes of code that is gone would be packed too.
@@ -56,22 +56,17 @@ pub fn run(shell: &Shell) -> Result<()> {
 }
 
 /// The native libraries by the name of their ABI.
-pub fn native_libraries() -> Result<BTreeMap<String, PathBuf>> {
-    let folder = super::folder()?.join("jniLibs");
-    let mut found = BTreeMap::new();
-    for entry in folder.read_dir().into_iter().flatten() {
-        let entry = entry?;
-        let library = entry.path().join(FILE);
-        if library.is_file() {
-            found.insert(entry.file_name().to_string_lossy().into_owned(), library);
-        }
-    }
-    let missing = || format!("{} holds no ABI/{FILE}: run `cargo xtask android build` first", folder.display());
-    ensure!(!found.is_empty(), missing());
-    Ok(found)
+pub fn native_libraries(abis: &[Abi]) -> Result<BTreeMap<&'static str, PathBuf>> {
+    let found = |abi: &Abi| {
+        let path = library::stripped(*abi)?;
+        let missing = || format!("{} is missing: run `cargo xtask android build --abi {abi}` first", path.display());
+        ensure!(path.is_file(), missing());
+        Ok((abi.name(), path))
+    };
+    abis.iter().map(found).collect()
 }
 
-fn pack(shell: &Shell, native: &BTreeMap<String, PathBuf>) -> Result<Archive> {
+fn pack(shell: &Shell, native: &BTreeMap<&str, PathBuf>) -> Result<Archive> {
     let min_sdk = maven::property(shell, "android.minSdk")?;
     let mut aar = Archive::default();
     let manifest = shell.read_file(format!("{LIBRARY}/src/main/AndroidManifest.xml"))?;

@@ -4,6 +4,7 @@
 //! aligns and signs. It proves that the manifest, the resources, the classes and the native libraries fit together, as far as that
 //! shows without a phone. The key is a debug key made on this machine: for a release, use the Gradle project.
 
+use super::abi::Abi;
 use super::archive::{self, Archive};
 use super::library::FILE;
 use super::{aar, maven};
@@ -15,6 +16,8 @@ use xshell::{Shell, cmd};
 
 /// What the build of the bank leaves behind.
 const TARGET: &str = "android/bank/target";
+/// What the app reads at its first start; the app for iOS has the same.
+const ASSETS: &str = "tests/data/bank/assets";
 /// Programs that only this task needs, each with the Debian package that brings it.
 const PROGRAMS: [(&str, &str); 2] = [("apksigner", "apksigner"), ("zipalign", "zipalign")];
 /// JNA for Android, classes and native libraries.
@@ -24,9 +27,9 @@ const PAGE: u16 = 16_384;
 /// The password that Android's tools give every debug key.
 const PASSWORD: &str = "android";
 
-/// Builds, packs, signs, checks, and says what came out.
-pub fn run(shell: &Shell) -> Result<()> {
-    let native = aar::native_libraries()?;
+/// Builds, packs for these kinds of device, signs, checks, and says what came out.
+pub fn run(shell: &Shell, abis: &[Abi]) -> Result<()> {
+    let native = aar::native_libraries(abis)?;
     maven::ensure(shell)?;
     system::ensure_programs(shell, &PROGRAMS)?;
     maven::maven(shell, "android/pom.xml", &["-Pstrict,apk", "-Dmaven.test.skip", "clean", "package"]).run()?;
@@ -37,10 +40,7 @@ pub fn run(shell: &Shell) -> Result<()> {
     let mut apk = Archive::default();
     apk.add_archive(archive::open(&bank("android/resources.apk"))?, |name| Some(name.to_owned()))?;
     apk.add_folder("", &dex, |_| true)?;
-    let assets = Path::new("android/bank/src/main/assets");
-    if assets.is_dir() {
-        apk.add_folder("assets/", assets, |_| true)?;
-    }
+    apk.add_folder("assets/", Path::new(ASSETS), |_| true)?;
     // By these files Java finds implementations, and coroutines the main thread.
     for jar in jars()? {
         let is_service = |name: &str| name.starts_with("META-INF/services/").then(|| name.to_owned());

@@ -38,7 +38,8 @@ pub fn stripped(abi: Abi) -> Result<PathBuf> {
 pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
     let target = folder()?.join("target");
     let _target = shell.push_env("CARGO_TARGET_DIR", &target);
-    let (package, triple, link) = (["--package", PACKAGE, "--lib", "--release"], abi.triple(), link_arguments(abi));
+    let (package, triple, link) =
+        (["--package", PACKAGE, "--lib", "--profile", PROFILE], abi.triple(), link_arguments(abi));
     let mut flags = paths_without_this_machine()?;
     match Kit::find(shell, abi)? {
         Kit::Ndk(ndk) => {
@@ -67,7 +68,7 @@ pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
             return root.build(shell, abi);
         }
     }
-    Ok(target.join(triple).join("release").join(FILE))
+    Ok(target.join(triple).join(PROFILE).join(FILE))
 }
 
 /// Where cargo reads flags for every crate from, and what stands between them.

@@ -44,9 +44,9 @@ pub enum Android {
     /// Compiles the Kotlin code and runs its tests against this machine's native library
     Test,
     /// Packs the library as an AAR in a Maven repository, and compiles the guide's code against it
-    Aar,
+    Aar(Abis),
     /// Packs the sample bank as a signed APK
-    Apk,
+    Apk(Abis),
 }
 
 /// Which kinds of device.
@@ -66,8 +66,8 @@ pub fn run(shell: &Shell, what: &Android) -> Result<()> {
         Android::HostTest => host_test::run(shell),
         Android::Root => root::ensure(shell).map(drop),
         Android::Test => maven::test(shell),
-        Android::Aar => aar::run(shell),
-        Android::Apk => apk::run(shell),
+        Android::Aar(Abis { abis }) => aar::run(shell, abis),
+        Android::Apk(Abis { abis }) => apk::run(shell, abis),
     }
 }
 
@@ -76,8 +76,8 @@ pub fn check_everything(shell: &Shell) -> Result<()> {
     maven::test(shell)?;
     library::build(shell, Abi::Arm64)?;
     check::run(shell, Abi::Arm64)?;
-    aar::run(shell)?;
-    apk::run(shell)
+    aar::run(shell, &[Abi::Arm64])?;
+    apk::run(shell, &[Abi::Arm64])
 }
 
 /// Where everything for Android is kept, outside the repository: what CI can keep from run to run.

@@ -9,7 +9,6 @@ import dev.minnow.bank.talk.BankAssistant
 import dev.minnow.bank.talk.BankPresenter
 import dev.minnow.closeWith
 import java.time.Clock
-import java.util.Locale
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
@@ -23,6 +22,7 @@ import kotlinx.coroutines.launch
  */
 class BankActivity : Activity() {
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Main.immediate)
+    private val bank get() = application as BankApplication
     private var presenter: BankPresenter? = null
 
     override fun onCreate(savedInstanceState: Bundle?) {
@@ -30,9 +30,8 @@ class BankActivity : Activity() {
         setContentView(R.layout.bank_activity)
         presenter = lastNonConfigurationInstance as BankPresenter?
         presenter?.closeWith(this)
-        val setup = (application as BankApplication).setup
+        val setup = bank.setup
         val panel = SetupPanel(findViewById(R.id.setup), setup, replyText())
-        setup.start()
         scope.launch {
             setup.state.collect { state ->
                 panel.show(state)
@@ -50,17 +49,7 @@ class BankActivity : Activity() {
     }
 
     private fun showChat(assistant: BankAssistant) {
-        val accounts = (application as BankApplication).accounts
-        val talk = presenter ?: BankPresenter(
-            assistant,
-            accounts,
-            Clock.systemDefaultZone(),
-            locale = { resources.configuration.locales[0] },
-            Dispatchers.Main.immediate,
-        ).also {
-            presenter = it
-            it.closeWith(this)
-        }
+        val talk = presenter ?: newPresenter(assistant).also { presenter = it }
         val view: View = findViewById(R.id.chat)
         view.visibility = View.VISIBLE
         val panel = ChatPanel(view, talk, replyText())
@@ -77,6 +66,15 @@ class BankActivity : Activity() {
                 }
             }
         }
+    }
+
+    private fun newPresenter(assistant: BankAssistant): BankPresenter {
+        // the presenter outlives this activity, so it must not hold it: the locale is the application's
+        val resources = bank.resources
+        val locale = { resources.configuration.locales[0] }
+        val presenter = BankPresenter(assistant, bank.accounts, Clock.systemDefaultZone(), locale, Dispatchers.Main.immediate)
+        presenter.closeWith(this)
+        return presenter
     }
 
     private fun replyText(): ReplyText =

@@ -12,13 +12,16 @@ import kotlinx.coroutines.Dispatchers
 
 /** Holds what outlives the screen: the model, which takes a moment to open, and the account. */
 class BankApplication : Application() {
-    /** The way to the open assistant. Memory is given back whenever Android asks; the assistant lives as long as the process. */
+    /**
+     * The way to the open assistant; it begins with the first look at it. Memory is given back whenever Android asks; the assistant lives
+     * as long as the process.
+     */
     val setup: ModelSetup by lazy {
         val source = MinnowModelSource(
             openStore = { ModelStore.open(this) },
             onOpen = { assistant -> assistant.observeMemory(this) },
         )
-        ModelSetup(source, Dispatchers.Main.immediate)
+        ModelSetup(source, Dispatchers.Main.immediate).also(ModelSetup::start)
     }
 
     /** The customer's account. */

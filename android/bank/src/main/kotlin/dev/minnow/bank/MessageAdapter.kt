@@ -42,6 +42,8 @@ class MessageAdapter(
 
     override fun getItemViewType(position: Int): Int = if (getItem(position) is UserMessage) USER else BANK
 
+    override fun areAllItemsEnabled(): Boolean = false
+
     /** Rows aren't clicked, the buttons in them are. */
     override fun isEnabled(position: Int): Boolean = false
 
@@ -52,19 +54,21 @@ class MessageAdapter(
         when (message) {
             null -> showBank(row, context.getString(R.string.greeting), note = null)
             is UserMessage -> showUser(row, message)
-            is BankMessage -> showReply(row, message)
+            is BankMessage -> showReply(row, message, isLast = position == count - 1)
         }
         return row
     }
 
     private fun showUser(row: View, message: UserMessage) {
-        val text: TextView = row.findViewById(R.id.text)
-        text.text = message.text
-        text.contentDescription = context.getString(R.string.you_said, message.text)
+        row.findViewById<TextView>(R.id.text).showSaid(message.text, R.string.you_said)
         row.findViewById<TextView>(R.id.note).showOrHide(message.recognised?.let(words::of))
     }
 
-    private fun showReply(row: View, message: BankMessage) {
+    private fun showReply(row: View, message: BankMessage, isLast: Boolean) {
+        // a screen reader says an answer when it is complete, and no old ones while the list scrolls
+        val isNews = isLast && (message.reply as? Reply.Chat)?.end != Reply.Chat.End.RUNNING
+        row.findViewById<View>(R.id.text).accessibilityLiveRegion =
+            if (isNews) View.ACCESSIBILITY_LIVE_REGION_POLITE else View.ACCESSIBILITY_LIVE_REGION_NONE
         showBank(row, words.of(message.reply), words.noteOn(message.reply))
         val offers: LinearLayout = row.findViewById(R.id.offers)
         val open = (message.reply as? Reply.Offers)?.takeIf { it.chosen == null }?.visits.orEmpty()
@@ -80,12 +84,17 @@ class MessageAdapter(
     }
 
     private fun showBank(row: View, said: String, note: String?) {
-        val text: TextView = row.findViewById(R.id.text)
-        text.text = said
-        text.contentDescription = context.getString(R.string.bank_said, said)
+        row.findViewById<TextView>(R.id.text).showSaid(said, R.string.bank_said)
         row.findViewById<TextView>(R.id.note).showOrHide(note)
         row.findViewById<LinearLayout>(R.id.offers).removeAllViews()
         row.findViewById<Button>(R.id.reject).visibility = View.GONE
+    }
+
+    private fun TextView.showSaid(said: String, spoken: Int) {
+        // every piece of an answer shows all rows again: most have nothing new
+        if (said.contentEquals(text)) return
+        text = said
+        contentDescription = context.getString(spoken, said)
     }
 
     private fun TextView.showOrHide(words: String?) {

@@ -10,7 +10,13 @@ object TestData {
     /** A file's text. */
     fun text(name: String): String = File(folder, name).readText()
 
+    /** The text of a file that the app has as an asset. */
+    fun asset(name: String): String = text("assets/$name")
+
     /** The model that tests run on. */
     val model: File
-        get() = File(checkNotNull(System.getenv("MINNOW_TEST_MODEL")) { "set MINNOW_TEST_MODEL to a .gguf file, or run cargo xtask android test" })
+        get() {
+            val path = System.getenv("MINNOW_TEST_MODEL")
+            return File(checkNotNull(path) { "set MINNOW_TEST_MODEL to a .gguf file, or run cargo xtask android test" })
+        }
 }

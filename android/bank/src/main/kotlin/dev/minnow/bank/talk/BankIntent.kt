@@ -49,8 +49,11 @@ data class Recognised(
  *
  * SmolLM2-135M is right on about two messages in three where it chooses among eight labels, and reads next to no Chinese, so it doesn't
  * decide alone. Words that can hardly mean anything else decide first, unless the model is nearly sure of something else. By the model
- * alone an intent is only *served* where it is more likely than not, since a wrong balance sheet is worse than a chat; what is merely
- * shown may be less sure. The customer sees all of it and can object.
+ * alone an intent is only *served* where it is more likely than not, since an answer from the wrong data is worse than a chat; what is
+ * merely shown may be less sure. The customer sees all of it and can object.
+ *
+ * Measured with these labels on 130 messages of banking77 and clinc150: of 30 that ask for the balance or transactions the model alone
+ * would serve 11, two of them with the other one's data; of 100 others, 2.
  *
  * @param words what [BankWords] found in the message.
  */

@@ -53,12 +53,12 @@ class BankPresenter(
     val state: StateFlow<BankState> = current.asStateFlow()
 
     /** Says [text] to the bank. Does nothing for a blank text, and while an answer is on its way. */
-    fun send(text: String) = say(text) { message, reply ->
-        if (isLetter(text)) summary(text, reply) else answer(message, text, reply)
+    fun send(text: String) = say(text) { message, replyId ->
+        if (isLetter(message.text)) summary(message, replyId) else answer(message, replyId)
     }
 
     /** Has [text] summarised, however long it is. Does nothing for a blank text, and while an answer is on its way. */
-    fun summarize(text: String) = say(text) { _, reply -> summary(text, reply) }
+    fun summarize(text: String) = say(text, ::summary)
 
     /** Stops the answer that is on its way; what is there of it stays. */
     fun cancel() {
@@ -110,12 +110,12 @@ class BankPresenter(
         conversation = null
     }
 
-    private fun say(text: String, work: suspend (messageId: Long, replyId: Long) -> Unit) {
+    private fun say(text: String, work: suspend (message: UserMessage, replyId: Long) -> Unit) {
         if (text.isBlank() || current.value.isAnswering) return
         val message = UserMessage(++lastId, text.trim())
         val reply = BankMessage(++lastId, Reply.Pending)
         current.update { it.copy(messages = it.messages + message + reply) }
-        answering(reply.id) { work(message.id, reply.id) }
+        answering(reply.id) { work(message, reply.id) }
     }
 
     private fun answering(replyId: Long, work: suspend () -> Unit) {
@@ -138,12 +138,13 @@ class BankPresenter(
         }
     }
 
-    private suspend fun summary(text: String, replyId: Long) {
-        show(replyId, Reply.Summary(assistant.summarize(text).sentences.map { it.text }))
+    private suspend fun summary(letter: UserMessage, replyId: Long) {
+        show(replyId, Reply.Summary(assistant.summarize(letter.text).sentences.map { it.text }))
     }
 
-    private suspend fun answer(messageId: Long, text: String, replyId: Long) {
-        val isAboutTime = askedForTime(before = messageId)
+    private suspend fun answer(message: UserMessage, replyId: Long) {
+        val text = message.text
+        val isAboutTime = askedForTime(before = message.id)
         val time = if (isAboutTime || BankWords.mayBeVisit(text)) time(text) else Time.None
         val words = BankWords.intent(text, speaksOfTime = time != Time.None)
         val model = assistant.classify(text, BankIntent.LABELS, TO_NAME)
@@ -152,7 +153,7 @@ class BankPresenter(
             isAboutTime && words == null && time != Time.None -> recognise(BankIntent.APPOINTMENT, model)
             else -> recognise(words, model)
         }
-        change<UserMessage>(messageId) { it.copy(recognised = recognised) }
+        change<UserMessage>(message.id) { it.copy(recognised = recognised) }
         when (recognised.intent) {
             BankIntent.BALANCE -> serve(replyId, Reply.BalanceIs(accounts.balance()))
             BankIntent.TRANSACTIONS -> serve(replyId, Reply.LastBookings(accounts.lastBookings(SHOWN_BOOKINGS)))

@@ -9,13 +9,15 @@ package dev.minnow.bank.talk
  */
 object BankWords {
     private val BALANCE = listOf(
-        Regex("""(?i)\b(what|whats|what's|show|see|check|tell|give|know|my|current|account|bank)\b.{0,40}\bbalances?\b|^\W*balance\W*$"""),
+        Regex("""(?i)\b(what|whats|what's|show|see|check|tell|give|know|my|current|account|bank)\b.{0,40}\bbalances?\b"""),
+        Regex("""(?i)^\W*balance\W*$"""),
         Regex("""(?i)\bhow much (money |cash |funds? )?(do i (currently )?have|have i got|i have|is (left|in my|there in))\b$NOT_TO_PAY"""),
         Regex("余额|(还有|还剩|剩下|有)多少钱"),
     )
     private val TRANSACTIONS = listOf(
         Regex("""(?i)\b(recent|last|latest|past|newest|previous)( \w+){0,2} (transactions?|purchases|payments|spending|bookings)\b"""),
-        Regex("""(?i)\b(show|see|list|view|display|check|tell|give|pull up|what|which)\b.{0,30}\b(transactions|purchases|bookings|statement)\b"""),
+        Regex("""(?i)\b(show|see|list|view|display|check|tell|give|pull up|what|which)\b.{0,30}\b(transactions|purchases|statement)\b"""),
+        Regex("""(?i)\b(transactions?|payments?|account) history\b"""),
         Regex("(最近|近期|上次|看看|查看|查询|查一下|显示).{0,6}(交易|流水|明细|消费|账单)|(交易|消费)(记录|明细)"),
     )
 

@@ -7,7 +7,6 @@ import java.util.Locale
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
-import kotlin.test.assertTrue
 import kotlinx.coroutines.test.runTest
 
 class AccountTest {
@@ -22,7 +21,8 @@ class AccountTest {
 
     @Test
     fun `an account without bookings has its opening amount and none to show`() = runTest {
-        JdbcAccountRepository(listOf(TestData.text("schema.sql"), "INSERT INTO account VALUES (7, 'New', '0001', 'JPY', 500);")).use { account ->
+        val seed = "INSERT INTO account VALUES (7, 'New', '0001', 'JPY', 500);"
+        JdbcAccountRepository(listOf(TestData.asset("schema.sql"), seed)).use { account ->
             assertEquals(Money(500, Currency.getInstance("JPY")), account.balance().amount)
             assertEquals(emptyList(), account.lastBookings(5))
         }
@@ -50,7 +50,7 @@ class AccountTest {
     @Test
     fun `scripts are cut where a line ends with a semicolon, and nowhere else`() {
         assertEquals(listOf("A 'x;y'", "B\n (1)", "C"), AccountSql.statements("A 'x;y';\r\nB\n (1); \n\nC;"))
-        assertTrue(AccountSql.SCRIPTS.map(TestData::text).flatMap(AccountSql::statements).size == 5)
+        assertEquals(5, AccountSql.SCRIPTS.map(TestData::asset).flatMap(AccountSql::statements).size)
     }
 
     @Test

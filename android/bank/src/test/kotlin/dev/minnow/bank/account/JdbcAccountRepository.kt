@@ -7,7 +7,7 @@ import java.sql.ResultSet
 import java.sql.SQLException
 
 /** The account in a database in memory, by the app's own SQL. */
-class JdbcAccountRepository(scripts: List<String> = AccountSql.SCRIPTS.map(TestData::text)) : AccountRepository, AutoCloseable {
+class JdbcAccountRepository(scripts: List<String> = AccountSql.SCRIPTS.map(TestData::asset)) : AccountRepository, AutoCloseable {
     private val connection: Connection = DriverManager.getConnection("jdbc:sqlite::memory:")
 
     init {

@@ -36,14 +36,22 @@ class RecogniseTest {
 
     @Test
     fun `words for the balance, in two languages`() {
-        for (message in listOf("What's my balance?", "balance", "how much money do I have left", "我的余额是多少", "我还有多少钱")) {
+        val messages = listOf("What's my balance?", "balance", "how much money do I have left", "我的余额是多少", "我还有多少钱")
+        for (message in messages) {
             assertEquals(BankIntent.BALANCE, BankWords.intent(message, speaksOfTime = false), message)
         }
     }
 
     @Test
     fun `words for the transactions, in two languages`() {
-        for (message in listOf("show my last transactions", "What are my most recent purchases?", "最近的交易", "查一下消费记录")) {
+        val messages = listOf(
+            "show my last transactions",
+            "What are my most recent purchases?",
+            "my transaction history",
+            "最近的交易",
+            "查一下消费记录",
+        )
+        for (message in messages) {
             assertEquals(BankIntent.TRANSACTIONS, BankWords.intent(message, speaksOfTime = false), message)
         }
     }
