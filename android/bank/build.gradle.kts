@@ -62,6 +62,8 @@ dependencies {
     testImplementation(libs.coroutines.test)
     testImplementation(libs.jna)
     testImplementation(libs.kotlin.test)
+    // Android's own is a stub in tests
+    testImplementation(libs.org.json)
     testImplementation(libs.sqlite.jdbc)
     testRuntimeOnly(libs.junit.launcher)
 }

@@ -28,6 +28,12 @@ pub enum MinnowError {
         /// What was expected and what was given.
         reason: String,
     },
+    /// A person named a date that is on no calendar: ask for it again.
+    #[error("{reason}")]
+    ImpossibleDate {
+        /// What was expected and which date was found.
+        reason: String,
+    },
     /// The compute device failed or is missing.
     #[error("{reason}")]
     Device {
@@ -124,6 +130,7 @@ impl From<Error> for MinnowError {
             Error::ModelFile { .. } => Self::ModelFile { reason },
             Error::Unsupported { .. } => Self::Unsupported { reason },
             Error::InvalidInput { field, .. } => Self::InvalidInput { field: field.to_owned(), reason },
+            Error::ImpossibleDate { .. } => Self::ImpossibleDate { reason },
             Error::Device { .. } => Self::Device { reason },
             Error::Cancelled => Self::Cancelled,
             Error::ContextFull { needed, available } => {

@@ -38,6 +38,12 @@ pub enum Error {
         /// What was expected and what was given.
         what: String,
     },
+    /// A person named a date that is on no calendar, such as 30 February: ask for it again.
+    #[error("{what} (ask for the date again)")]
+    ImpossibleDate {
+        /// What was expected and which date was found.
+        what: String,
+    },
     /// The compute device failed or is missing.
     #[error("{what} ({device})")]
     Device {

@@ -5318,6 +5318,14 @@ enum MinnowError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
          */reason: String
     )
     /**
+     * A person named a date that is on no calendar: ask for it again.
+     */
+    case ImpossibleDate(
+        /**
+         * What was expected and which date was found.
+         */reason: String
+    )
+    /**
      * The compute device failed or is missing.
      */
     case Device(
@@ -5454,39 +5462,42 @@ public struct FfiConverterTypeMinnowError: FfiConverterRustBuffer {
             field: try FfiConverterString.read(from: &buf),
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 4: return .Device(
+        case 4: return .ImpossibleDate(
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 5: return .ContextFull(
+        case 5: return .Device(
+            reason: try FfiConverterString.read(from: &buf)
+            )
+        case 6: return .ContextFull(
             needed: try FfiConverterUInt64.read(from: &buf),
             available: try FfiConverterUInt64.read(from: &buf),
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 6: return .Memory(
+        case 7: return .Memory(
             needed: try FfiConverterUInt64.read(from: &buf),
             available: try FfiConverterUInt64.read(from: &buf),
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 7: return .Storage(
+        case 8: return .Storage(
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 8: return .Catalogue(
+        case 9: return .Catalogue(
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 9: return .LicenceNotAccepted(
+        case 10: return .LicenceNotAccepted(
             licence: try FfiConverterString.read(from: &buf),
             url: try FfiConverterString.read(from: &buf),
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 10: return .NotStored(
+        case 11: return .NotStored(
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 11: return .Download(
+        case 12: return .Download(
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 12: return .Cancelled
-        case 13: return .Closed
-        case 14: return .Internal(
+        case 13: return .Cancelled
+        case 14: return .Closed
+        case 15: return .Internal(
             reason: try FfiConverterString.read(from: &buf)
             )
 
@@ -5517,62 +5528,67 @@ public struct FfiConverterTypeMinnowError: FfiConverterRustBuffer {
             FfiConverterString.write(reason, into: &buf)
 
 
-        case let .Device(reason):
+        case let .ImpossibleDate(reason):
             writeInt(&buf, Int32(4))
             FfiConverterString.write(reason, into: &buf)
 
 
-        case let .ContextFull(needed,available,reason):
+        case let .Device(reason):
             writeInt(&buf, Int32(5))
-            FfiConverterUInt64.write(needed, into: &buf)
-            FfiConverterUInt64.write(available, into: &buf)
             FfiConverterString.write(reason, into: &buf)
 
 
-        case let .Memory(needed,available,reason):
+        case let .ContextFull(needed,available,reason):
             writeInt(&buf, Int32(6))
             FfiConverterUInt64.write(needed, into: &buf)
             FfiConverterUInt64.write(available, into: &buf)
             FfiConverterString.write(reason, into: &buf)
 
 
-        case let .Storage(reason):
+        case let .Memory(needed,available,reason):
             writeInt(&buf, Int32(7))
+            FfiConverterUInt64.write(needed, into: &buf)
+            FfiConverterUInt64.write(available, into: &buf)
             FfiConverterString.write(reason, into: &buf)
 
 
-        case let .Catalogue(reason):
+        case let .Storage(reason):
             writeInt(&buf, Int32(8))
             FfiConverterString.write(reason, into: &buf)
 
 
-        case let .LicenceNotAccepted(licence,url,reason):
+        case let .Catalogue(reason):
             writeInt(&buf, Int32(9))
+            FfiConverterString.write(reason, into: &buf)
+
+
+        case let .LicenceNotAccepted(licence,url,reason):
+            writeInt(&buf, Int32(10))
             FfiConverterString.write(licence, into: &buf)
             FfiConverterString.write(url, into: &buf)
             FfiConverterString.write(reason, into: &buf)
 
 
         case let .NotStored(reason):
-            writeInt(&buf, Int32(10))
-            FfiConverterString.write(reason, into: &buf)
-
-
-        case let .Download(reason):
             writeInt(&buf, Int32(11))
             FfiConverterString.write(reason, into: &buf)
 
 
-        case .Cancelled:
+        case let .Download(reason):
             writeInt(&buf, Int32(12))
+            FfiConverterString.write(reason, into: &buf)
 
 
-        case .Closed:
+        case .Cancelled:
             writeInt(&buf, Int32(13))
 
 
-        case let .Internal(reason):
+        case .Closed:
             writeInt(&buf, Int32(14))
+
+
+        case let .Internal(reason):
+            writeInt(&buf, Int32(15))
             FfiConverterString.write(reason, into: &buf)
 
         }

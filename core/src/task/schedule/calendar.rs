@@ -61,7 +61,7 @@ impl Calendar<'_> {
     /// The readings of `day`, the likelier first; empty where it leaves the calendar.
     ///
     /// # Errors
-    /// `InvalidInput` for a day that its month never has
+    /// `ImpossibleDate` for a day that its month never has
     pub(super) fn readings(self, day: &Day) -> Result<Vec<Stretch>> {
         let (text, reference) = (Source::Text, Source::Reference);
         Ok(match day {
@@ -346,10 +346,7 @@ fn longest_month(month: i8) -> i8 {
 /// The error for a day that isn't on the calendar.
 fn impossible(year: Option<i16>, month: i8, day: i8) -> Error {
     let year = year.map_or_else(String::new, |year| format!(" of year {year}"));
-    Error::invalid(
-        "text",
-        format!("expected a date of the calendar, found day {day} of month {month}{year} (ask for the date again)"),
-    )
+    Error::ImpossibleDate { what: format!("expected a date of the calendar, found day {day} of month {month}{year}") }
 }
 
 #[cfg(test)]

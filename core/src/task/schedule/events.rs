@@ -82,7 +82,7 @@ pub struct ScheduledEvent {
 /// Finds the events of a text.
 ///
 /// # Errors
-/// `InvalidInput` for a date that is on no calendar or a text over [`MAX_TEXT_BYTES`]; `Unsupported` for a zone that this device
+/// `ImpossibleDate` for a date that is on no calendar, `InvalidInput` for a text over [`MAX_TEXT_BYTES`]; `Unsupported` for a zone that this device
 /// doesn't have; `Cancelled`.
 pub fn schedule(engine: &Engine, text: &str, options: &ScheduleOptions, cancel: &CancelToken) -> Result<Schedule> {
     if text.len() > MAX_TEXT_BYTES {

@@ -20,7 +20,7 @@ const MAX_WORDS_BETWEEN: usize = 8;
 /// text's length.
 ///
 /// # Errors
-/// Where nothing else was found: `InvalidInput` for a date that isn't on the calendar (30 February), `Unsupported` for a
+/// Where nothing else was found: `ImpossibleDate` for a date that isn't on the calendar (30 February), `Unsupported` for a
 /// zone that this device doesn't have
 pub fn find(text: &str, reference: &Reference) -> Result<Vec<Found>> {
     let tokens = tokens(text);

@@ -22,7 +22,7 @@ const MAX_READINGS: usize = 4;
 /// The readings of `partial`, the likelier first; empty when it leaves the calendar.
 ///
 /// # Errors
-/// `InvalidInput` for a date that isn't on the calendar, `Unsupported` for a zone that this device doesn't have
+/// `ImpossibleDate` for a date that isn't on the calendar, `Unsupported` for a zone that this device doesn't have
 pub(super) fn resolve(partial: &Partial, reference: &Reference) -> Result<Vec<When>> {
     let now = match partial.zone {
         Some(name) => reference.now.with_time_zone(zone(name)?),

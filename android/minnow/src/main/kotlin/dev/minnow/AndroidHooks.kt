@@ -45,7 +45,8 @@ public fun Assistant.observeMemory(context: Context): AutoCloseable {
 
 /**
  * Closes this when [activity] is destroyed for good, and not when it is only recreated, as when the phone is turned. For something that
- * lives in one activity; what outlives it belongs into a `ViewModel`, whose `onCleared` closes it.
+ * lives in one activity and is handed on when that is recreated: then call this again with the new one. What outlives activities belongs
+ * into a `ViewModel`, whose `onCleared` closes it.
  */
 public fun AutoCloseable.closeWith(activity: Activity) {
     val application = activity.application

@@ -80,7 +80,8 @@ public class Assistant private constructor(private val native: NativeAssistant) 
     /**
      * Finds the events that a text asks for. Dates are resolved by rules, never invented by the model.
      *
-     * @throws MinnowException.InvalidInput for a date that is on no calendar (30 February), or a text over 1 MiB.
+     * @throws MinnowException.ImpossibleDate for a date that is on no calendar (30 February), where the text has no other.
+     * @throws MinnowException.InvalidInput for a text over 1 MiB.
      * @throws MinnowException.Closed after [close].
      */
     public suspend fun schedule(text: String, options: ScheduleOptions = ScheduleOptions()): Schedule =

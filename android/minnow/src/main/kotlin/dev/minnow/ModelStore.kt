@@ -35,11 +35,18 @@ public class ModelStore private constructor(private val native: NativeStore) : A
     public suspend fun models(): List<Model> = calling { native.list().map { it.toPublic() } }
 
     /**
+     * One model of the catalogue: its size and terms before it is downloaded, and whether it is here.
+     *
+     * @throws MinnowException.Catalogue for a name that there isn't.
+     */
+    public suspend fun model(name: String): Model = calling { native.describe(name).toPublic() }
+
+    /**
      * Whether a model can be used now. Looks at names and lengths only: cheap enough for every start of the app.
      *
      * @throws MinnowException.Catalogue for a name that there isn't.
      */
-    public suspend fun checkStatus(name: String): FeatureStatus = calling { native.describe(name).toPublic().status }
+    public suspend fun checkStatus(name: String): FeatureStatus = model(name).status
 
     /**
      * Where a model is that is here: for [Assistant.open].

@@ -56,7 +56,7 @@ class ErrorsTest {
         assertEquals("json_schema", argument { assistant.chat().use { it.say("hi", AnswerOptions(jsonSchema = "{")) } })
         assertEquals("text", argument { assistant.summarize("word ".repeat(300_000)) })
         val options = ScheduleOptions(ZonedDateTime.of(2026, 2, 1, 9, 0, 0, 0, ZoneId.of("UTC")))
-        val impossible = assertFailsWith<MinnowException.InvalidInput> { assistant.schedule("Meet me on 30 February 2027", options) }
+        val impossible = assertFailsWith<MinnowException.ImpossibleDate> { assistant.schedule("Meet me on 30 February 2027", options) }
         assertTrue("30" in impossible.message!!, impossible.message)
         assertEquals("default_duration", argument { assistant.schedule("hi", options.copy(defaultDuration = Duration.ZERO)) })
     }
@@ -108,6 +108,7 @@ class ErrorsTest {
             NativeException.ModelFile("words"),
             NativeException.Unsupported("words"),
             NativeException.InvalidInput("field", "words"),
+            NativeException.ImpossibleDate("words"),
             NativeException.Device("words"),
             NativeException.ContextFull(2u, 1u, "words"),
             NativeException.Memory(2u, 1u, "words"),

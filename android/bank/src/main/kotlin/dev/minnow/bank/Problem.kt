@@ -41,6 +41,7 @@ fun MinnowException.problem(): Problem = when (this) {
     is MinnowException.Download, is MinnowException.NotStored -> Problem.NO_DOWNLOAD
     is MinnowException.Storage -> Problem.STORAGE
     is MinnowException.Unsupported -> Problem.UNSUPPORTED
+    is MinnowException.ImpossibleDate,
     is MinnowException.Device,
     is MinnowException.Catalogue,
     is MinnowException.LicenceNotAccepted,

@@ -6651,6 +6651,20 @@ sealed class MinnowException: kotlin.Exception() {
     }
 
     /**
+     * A person named a date that is on no calendar: ask for it again.
+     */
+    class ImpossibleDate(
+
+        /**
+         * What was expected and which date was found.
+         */
+        val `reason`: kotlin.String
+        ) : MinnowException() {
+        override val message
+            get() = "reason=${ `reason` }"
+    }
+
+    /**
      * The compute device failed or is missing.
      */
     class Device(
@@ -6853,39 +6867,42 @@ public object FfiConverterTypeMinnowError : FfiConverterRustBuffer<MinnowExcepti
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            4 -> MinnowException.Device(
+            4 -> MinnowException.ImpossibleDate(
                 FfiConverterString.read(buf),
                 )
-            5 -> MinnowException.ContextFull(
+            5 -> MinnowException.Device(
+                FfiConverterString.read(buf),
+                )
+            6 -> MinnowException.ContextFull(
                 FfiConverterULong.read(buf),
                 FfiConverterULong.read(buf),
                 FfiConverterString.read(buf),
                 )
-            6 -> MinnowException.Memory(
+            7 -> MinnowException.Memory(
                 FfiConverterULong.read(buf),
                 FfiConverterULong.read(buf),
                 FfiConverterString.read(buf),
                 )
-            7 -> MinnowException.Storage(
+            8 -> MinnowException.Storage(
                 FfiConverterString.read(buf),
                 )
-            8 -> MinnowException.Catalogue(
+            9 -> MinnowException.Catalogue(
                 FfiConverterString.read(buf),
                 )
-            9 -> MinnowException.LicenceNotAccepted(
+            10 -> MinnowException.LicenceNotAccepted(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            10 -> MinnowException.NotStored(
+            11 -> MinnowException.NotStored(
                 FfiConverterString.read(buf),
                 )
-            11 -> MinnowException.Download(
+            12 -> MinnowException.Download(
                 FfiConverterString.read(buf),
                 )
-            12 -> MinnowException.Cancelled()
-            13 -> MinnowException.Closed()
-            14 -> MinnowException.Internal(
+            13 -> MinnowException.Cancelled()
+            14 -> MinnowException.Closed()
+            15 -> MinnowException.Internal(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -6908,6 +6925,11 @@ public object FfiConverterTypeMinnowError : FfiConverterRustBuffer<MinnowExcepti
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterString.allocationSize(value.`field`)
+                + FfiConverterString.allocationSize(value.`reason`)
+            )
+            is MinnowException.ImpossibleDate -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
                 + FfiConverterString.allocationSize(value.`reason`)
             )
             is MinnowException.Device -> (
@@ -6990,62 +7012,67 @@ public object FfiConverterTypeMinnowError : FfiConverterRustBuffer<MinnowExcepti
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.Device -> {
+            is MinnowException.ImpossibleDate -> {
                 buf.putInt(4)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.ContextFull -> {
+            is MinnowException.Device -> {
                 buf.putInt(5)
-                FfiConverterULong.write(value.`needed`, buf)
-                FfiConverterULong.write(value.`available`, buf)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.Memory -> {
+            is MinnowException.ContextFull -> {
                 buf.putInt(6)
                 FfiConverterULong.write(value.`needed`, buf)
                 FfiConverterULong.write(value.`available`, buf)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.Storage -> {
+            is MinnowException.Memory -> {
                 buf.putInt(7)
+                FfiConverterULong.write(value.`needed`, buf)
+                FfiConverterULong.write(value.`available`, buf)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.Catalogue -> {
+            is MinnowException.Storage -> {
                 buf.putInt(8)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.LicenceNotAccepted -> {
+            is MinnowException.Catalogue -> {
                 buf.putInt(9)
+                FfiConverterString.write(value.`reason`, buf)
+                Unit
+            }
+            is MinnowException.LicenceNotAccepted -> {
+                buf.putInt(10)
                 FfiConverterString.write(value.`licence`, buf)
                 FfiConverterString.write(value.`url`, buf)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
             is MinnowException.NotStored -> {
-                buf.putInt(10)
-                FfiConverterString.write(value.`reason`, buf)
-                Unit
-            }
-            is MinnowException.Download -> {
                 buf.putInt(11)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.Cancelled -> {
+            is MinnowException.Download -> {
                 buf.putInt(12)
+                FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is MinnowException.Closed -> {
+            is MinnowException.Cancelled -> {
                 buf.putInt(13)
                 Unit
             }
-            is MinnowException.Internal -> {
+            is MinnowException.Closed -> {
                 buf.putInt(14)
+                Unit
+            }
+            is MinnowException.Internal -> {
+                buf.putInt(15)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }

@@ -182,7 +182,7 @@ class BankPresenter(
             is Schedule.Events -> Time.Some(schedule)
             is Schedule.NothingToSchedule -> Time.None
         }
-    } catch (_: MinnowException.InvalidInput) {
+    } catch (_: MinnowException.ImpossibleDate) {
         // 30 February: the customer gets to hear it
         Time.Impossible
     }
