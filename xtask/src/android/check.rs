@@ -13,8 +13,8 @@ use xshell::Shell;
 
 /// The page size of new phones: segments that are aligned to less can't be mapped there.
 const PAGE: u64 = 0x4000;
-/// What libraries of the system may be needed: all of bionic's.
-const NEEDED: [&str; 4] = ["libc.so", "libm.so", "libdl.so", "liblog.so"];
+/// What libraries of the system may be needed: all of bionic's, and the one behind windows, which wgpu names.
+const NEEDED: [&str; 5] = ["libc.so", "libm.so", "libdl.so", "liblog.so", "libandroid.so"];
 /// How the names of exported symbols begin: UniFFI's functions and what its generators read. Java's entry is a whole name.
 const EXPORTS: [&str; 3] = ["uniffi_", "ffi_", "UNIFFI_META_"];
 const JAVA_ENTRY: &str = "JNI_OnLoad";
