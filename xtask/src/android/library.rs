@@ -123,6 +123,8 @@ pub fn link_arguments(abi: Abi) -> Vec<String> {
         // phones with pages of 16 KiB load nothing else
         "-z max-page-size=16384".to_owned(),
         "--no-undefined".to_owned(),
+        // the bounds of the lists that the GPU compiler collects at link time are nobody else's business
+        "-z start-stop-visibility=hidden".to_owned(),
         // one copy of functions that compile to the same code
         "--icf=all".to_owned(),
     ];
