@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_needed_graphics_library_is_found() {
-        let text = "DT_NEEDED names libvulkan.so, expected nothing but libc.so, libm.so, libdl.so, liblog.so";
+        let text =
+            "DT_NEEDED names libvulkan.so, expected nothing but libc.so, libm.so, libdl.so, liblog.so, libandroid.so";
         assert_eq!(found(|library| library.needed.push("libvulkan.so".to_owned())), [text]);
     }
 
