@@ -1,7 +1,7 @@
 // Android's C library on a Linux desktop, for tests: x86_64 only.
 //
-// The library for Android x86_64 asks for libc.so, libm.so, libdl.so and liblog.so, and for symbols with bionic's versions. This
-// file becomes those four (`cargo xtask android host-test` compiles it once for each, with a list of what the library imports).
+// The library for Android x86_64 asks for libc.so, libm.so, libdl.so, liblog.so and libandroid.so, and for symbols with bionic's
+// versions. This file becomes those five (`cargo xtask android host-test` compiles it once for each, with a list of what the library imports).
 // On x86_64 both systems call functions alike, and most structures agree, so nearly every symbol is a jump to glibc's. Written
 // out is what differs or what glibc lacks.
 //
@@ -86,6 +86,14 @@ void *bionic_dlopen(const char *name, int flags) {
 #ifdef SHIM_LIBLOG
 int bionic___android_log_write(int priority, const char *tag, const char *text) {
     return fprintf(stderr, "%c/%s: %s\n", priority < 0 || priority > 8 ? '?' : "??VDIWEFS"[priority], tag ? tag : "", text);
+}
+#endif
+
+#ifdef SHIM_LIBANDROID
+// There is no window.
+int bionic_ANativeWindow_setBuffersGeometry(void *window, int width, int height, int format) {
+    (void)window, (void)width, (void)height, (void)format;
+    return -1;
 }
 #endif
 

@@ -1,6 +1,6 @@
 //! The library for Android, loaded on a Linux desktop: Kotlin's tests can run against what an app gets.
 //!
-//! Android's C library is stood in for by four small libraries that forward to glibc (android/native/host_shim.c tells how). They
+//! Android's C library is stood in for by small libraries that forward to glibc (android/native/host_shim.c tells how). They
 //! are made for the imports of the library that was built, so an import that glibc lacks shows as a compiler's error here.
 //! With them, `LD_LIBRARY_PATH=…/host-shim` and `-Djna.library.path=…/jniLibs/x86_64` are all that a JVM needs.
 
