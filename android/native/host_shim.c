@@ -1,7 +1,7 @@
 // Android's C library on a Linux desktop, for tests: x86_64 only.
 //
 // The library for Android x86_64 asks for libc.so, libm.so, libdl.so, liblog.so and libandroid.so, and for symbols with bionic's
-// versions. This file becomes those five (`cargo xtask android host-test` compiles it once for each, with a list of what the library imports).
+// versions. This file becomes those five (`cargo xtask android host-test` compiles it once for each, with a list of the imports).
 // On x86_64 both systems call functions alike, and most structures agree, so nearly every symbol is a jump to glibc's. Written
 // out is what differs or what glibc lacks.
 //
