@@ -1,4 +1,4 @@
-//! The library for Android, loaded on a Linux desktop: Kotlin's tests can run against what an app gets.
+//! The library for Android, loaded on a Linux desktop: Kotlin's tests run against what an app gets.
 //!
 //! Android's C library is stood in for by small libraries that forward to glibc (android/native/host_shim.c tells how). They
 //! are made for the imports of the library that was built, so an import that glibc lacks shows as a compiler's error here.
@@ -7,7 +7,7 @@
 use crate::android::abi::Abi;
 use crate::android::bionic::{Bionic, Symbol};
 use crate::android::elf::Library;
-use crate::android::{folder, library, stubs};
+use crate::android::{folder, library, maven, stubs};
 use anyhow::{Context, Result, ensure};
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -18,7 +18,7 @@ use xshell::{Shell, cmd};
 const SHIM: &str = "android/native/host_shim.c";
 const LOAD: &str = "android/native/load.c";
 
-/// Builds, makes the stand-ins, and calls a function of the library.
+/// Builds, makes the stand-ins, calls a function of the library, then runs Kotlin's tests on it.
 pub fn run(shell: &Shell) -> Result<()> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "host-test needs Linux on x86_64");
     let library = library::build(shell, Abi::X86_64)?;
@@ -27,12 +27,7 @@ pub fn run(shell: &Shell) -> Result<()> {
     cmd!(shell, "cc -Wall -Wextra -o {program} {LOAD}").quiet().run()?;
     let _path = shell.push_env("LD_LIBRARY_PATH", &shim);
     cmd!(shell, "{program} {library}").quiet().run().context("the library for Android didn't load on this machine")?;
-    println!(
-        "xtask: for a JVM: LD_LIBRARY_PATH={} and jna.library.path={}",
-        shim.display(),
-        folder_of(&library).display()
-    );
-    Ok(())
+    maven::test_with(shell, folder_of(&library))
 }
 
 /// Makes the stand-ins for what `library` imports and returns their folder.

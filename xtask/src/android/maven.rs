@@ -21,9 +21,13 @@ const LOG: [&str; 3] = [
 
 /// `cargo xtask android test`: compiles the Kotlin code strictly and runs its tests against this machine's native library.
 pub fn test(shell: &Shell) -> Result<()> {
+    test_with(shell, &demo::build_all(shell)?)
+}
+
+/// The same with the native library in a folder.
+pub fn test_with(shell: &Shell, library: &Path) -> Result<()> {
     ensure(shell)?;
     let model = model::ensure(shell)?;
-    let library = demo::build_all(shell)?;
     let begun = Instant::now();
     maven(shell, POM, &["-Pstrict", "verify"])
         .arg(format!("-Dminnow.library.path={}", library.display()))

@@ -37,7 +37,7 @@ pub enum Android {
     Check(Abis),
     /// Tells which sections and crates take the space, from a build
     Size(Abis),
-    /// Builds for x86_64 and loads that library on this machine, with Android's C library forwarded to glibc
+    /// Builds for x86_64 and runs the Kotlin tests on that library, with Android's C library forwarded to this machine's
     HostTest,
     /// Makes a Debian root with a Rust of its own: for machines where rustup can't add a target
     Root,
