@@ -47,13 +47,13 @@ public class Assistant private constructor(private val native: NativeAssistant) 
      * @throws MinnowException.Closed after [close].
      */
     public suspend fun summarize(text: String, options: SummarizeOptions = SummarizeOptions()): Summary =
-        calling { native.summarize(text, options.toNative(), null).toPublic() }
+        calling { native.summarize(text.wellFormed(), options.toNative(), null).toPublic() }
 
     /** As [summarize], with the share that is done while it runs. The flow is cold: each collection is a call of its own. */
     public fun summarizeWithProgress(
         text: String,
         options: SummarizeOptions = SummarizeOptions(),
-    ): Flow<TaskUpdate<Summary>> = updates { native.summarize(text, options.toNative(), it).toPublic() }
+    ): Flow<TaskUpdate<Summary>> = updates { native.summarize(text.wellFormed(), options.toNative(), it).toPublic() }
 
     /**
      * Says which of [labels] a text has, or that the model doesn't know.
@@ -67,7 +67,9 @@ public class Assistant private constructor(private val native: NativeAssistant) 
         text: String,
         labels: List<String>,
         options: ClassifyOptions = ClassifyOptions(),
-    ): Classification = calling { native.classify(text, labels, options.minConfidence, null).toPublic() }
+    ): Classification = calling {
+        native.classify(text.wellFormed(), labels.map { it.wellFormed() }, options.minConfidence, null).toPublic()
+    }
 
     /** As [classify], with the share that is done while it runs. The flow is cold: each collection is a call of its own. */
     public fun classifyWithProgress(
@@ -75,7 +77,9 @@ public class Assistant private constructor(private val native: NativeAssistant) 
         labels: List<String>,
         options: ClassifyOptions = ClassifyOptions(),
     ): Flow<TaskUpdate<Classification>> =
-        updates { native.classify(text, labels, options.minConfidence, it).toPublic() }
+        updates { listener ->
+            native.classify(text.wellFormed(), labels.map { it.wellFormed() }, options.minConfidence, listener).toPublic()
+        }
 
     /**
      * Finds the events that a text asks for. Dates are resolved by rules, never invented by the model.
@@ -85,7 +89,7 @@ public class Assistant private constructor(private val native: NativeAssistant) 
      * @throws MinnowException.Closed after [close].
      */
     public suspend fun schedule(text: String, options: ScheduleOptions = ScheduleOptions()): Schedule =
-        calling { native.schedule(text, options.toNative()).toPublic() }
+        calling { native.schedule(text.wellFormed(), options.toNative()).toPublic() }
 
     /**
      * Starts a conversation, or goes on with a saved one.
@@ -95,7 +99,7 @@ public class Assistant private constructor(private val native: NativeAssistant) 
      * @throws MinnowException.Closed after [close].
      */
     public suspend fun chat(options: ChatOptions = ChatOptions()): Chat {
-        return Chat(callingFor(free = { it.shutDownAndClose() }) { native.chat(options.toNative()) })
+        return Chat(callingFor(free = { it.shutDownAndClose() }) { native.chat(options.toNative()) }, this)
     }
 
     /**
@@ -143,7 +147,7 @@ public class Assistant private constructor(private val native: NativeAssistant) 
          */
         public suspend fun open(model: File, options: AssistantOptions = AssistantOptions()): Assistant {
             val free = { unused: NativeAssistant -> unused.shutDownAndClose() }
-            return Assistant(callingFor(free) { openAssistant(model.path, options.toNative()) })
+            return Assistant(callingFor(free) { openAssistant(model.path.wellFormed(), options.toNative()) })
         }
     }
 }
@@ -247,8 +251,15 @@ private fun AssistantOptions.toNative() =
 private fun dev.minnow.ffi.ModelFacts.toPublic() =
     ModelInfo(architecture, contextTokens.toInt(), canChat, onGpu, device, deviceReason, threads.toInt())
 
-private fun ChatOptions.toNative() =
-    NativeChatOptions(instruction, history.map { it.toNative() }, contextTokens?.let { it.positive("contextTokens") })
+private fun ChatOptions.toNative(): NativeChatOptions {
+    // a saved conversation begins with its instruction
+    val said = if (instruction == null) history else history.dropWhile { it.speaker == Speaker.SYSTEM }
+    return NativeChatOptions(
+        instruction?.wellFormed(),
+        said.map { it.toNative() },
+        contextTokens?.let { it.positive("contextTokens") },
+    )
+}
 
 internal fun dev.minnow.ffi.AnswerSource.toPublic(): AnswerSource = when (this) {
     dev.minnow.ffi.AnswerSource.ON_DEVICE -> AnswerSource.ON_DEVICE

@@ -19,7 +19,11 @@ import kotlinx.coroutines.sync.withLock
  * The model remembers what was said, so each turn only reads what is new. Turns are taken one after the other: a second waits for the
  * first. Where the conversation outgrows the context, its oldest turns are forgotten, the instruction never.
  */
-public class Chat internal constructor(private val native: NativeChat) : AutoCloseable {
+public class Chat internal constructor(
+    private val native: NativeChat,
+    /** Kept so that a chat alone keeps its model open: an assistant that nobody holds is closed by the garbage collector. */
+    @Suppress("unused") private val owner: Assistant,
+) : AutoCloseable {
     private val turn = Mutex()
     private val opened = AtomicBoolean(true)
 
@@ -32,7 +36,7 @@ public class Chat internal constructor(private val native: NativeChat) : AutoClo
      * @throws MinnowException.Closed after [close] of this chat or its assistant.
      */
     public suspend fun say(text: String, options: AnswerOptions = AnswerOptions()): Answer =
-        turn.withLock { calling { native.say(text, options.toNative(), null).toPublic() } }
+        turn.withLock { calling { native.say(text.wellFormed(), options.toNative(), null).toPublic() } }
 
     /**
      * Says [text] and gives the answer piece by piece, whole characters only. The flow is cold: each collection is a turn. Ending the
@@ -47,7 +51,7 @@ public class Chat internal constructor(private val native: NativeChat) : AutoClo
                     trySend(ChatEvent.Text(piece))
                 }
             }
-            val answer = turn.withLock { calling { native.say(text, options.toNative(), listener).toPublic() } }
+            val answer = turn.withLock { calling { native.say(text.wellFormed(), options.toNative(), listener).toPublic() } }
             send(ChatEvent.Done(answer))
         }
             // a slow reader loses nothing, and doesn't hold the model up: an answer is a few kilobytes
@@ -74,7 +78,7 @@ public class Chat internal constructor(private val native: NativeChat) : AutoClo
 public data class ChatOptions(
     /** What the model is and how it should answer. */
     public val instruction: String? = null,
-    /** What was said before: [Chat.messages] of a conversation that goes on. Its instruction stays, unless [instruction] is set too. */
+    /** What was said before: [Chat.messages] of a conversation that goes on. Its instruction stays, unless [instruction] takes its place. */
     public val history: List<ChatMessage> = emptyList(),
     /** Tokens that the conversation may hold; more costs memory. `null`: as many as the model was trained for, at most 2048. */
     public val contextTokens: Int? = null,
@@ -109,7 +113,7 @@ public data class AnswerOptions(
     public val maxTokens: Int = 256,
     /** How tokens are drawn; `null`: the likeliest each time, so that the same question gets the same answer. */
     public val sampling: RandomSampling? = null,
-    /** Most time for an answer; it then ends with [AnswerEnd.LENGTH]. */
+    /** Most time for an answer, once the text has been read; it then ends with [AnswerEnd.LENGTH]. */
     public val timeLimit: Duration? = null,
     /** A JSON Schema; an answer that ends with [AnswerEnd.COMPLETE] is JSON that validates against it. */
     public val jsonSchema: String? = null,
@@ -133,9 +137,9 @@ public data class Answer(
     public val end: AnswerEnd,
     /** Its length in tokens. */
     public val tokens: Int,
-    /** From the call to the first token. */
+    /** From when the text has been read to the first token. */
     public val timeToFirstToken: Duration?,
-    /** From the call to the end. */
+    /** From when the text has been read to the end. */
     public val totalTime: Duration,
 )
 
@@ -167,9 +171,12 @@ private fun AnswerOptions.toNative() =
     dev.minnow.ffi.AnswerOptions(
         maxTokens = maxTokens.positive("maxTokens"),
         sampling = sampling?.let { dev.minnow.ffi.RandomSampling(it.temperature, it.topP, it.seed.toULong()) },
-        timeLimitMs = timeLimit?.toMillis()?.coerceAtLeast(0)?.toULong(),
-        jsonSchema = jsonSchema,
+        timeLimitMs = timeLimit?.let { it.seconds.coerceIn(0, MOST_SECONDS) * 1000 + it.nano / 1_000_000 }?.toULong(),
+        jsonSchema = jsonSchema?.wellFormed(),
     )
+
+/** A hundred years: who means "no limit" gets none. */
+private const val MOST_SECONDS = 3_155_760_000L
 
 private fun dev.minnow.ffi.Answer.toPublic() =
     Answer(
@@ -191,7 +198,7 @@ internal fun ChatMessage.toNative(): dev.minnow.ffi.ChatMessage =
             Speaker.ASSISTANT -> dev.minnow.ffi.Speaker.ASSISTANT
             Speaker.TOOL -> dev.minnow.ffi.Speaker.TOOL
         },
-        text,
+        text.wellFormed(),
     )
 
 private fun dev.minnow.ffi.ChatMessage.toPublic() =

@@ -39,7 +39,7 @@ public class ModelStore private constructor(private val native: NativeStore) : A
      *
      * @throws MinnowException.Catalogue for a name that there isn't.
      */
-    public suspend fun model(name: String): Model = calling { native.describe(name).toPublic() }
+    public suspend fun model(name: String): Model = calling { native.describe(name.wellFormed()).toPublic() }
 
     /**
      * Whether a model can be used now. Looks at names and lengths only: cheap enough for every start of the app.
@@ -54,7 +54,7 @@ public class ModelStore private constructor(private val native: NativeStore) : A
      * @throws MinnowException.NotStored where it isn't here.
      * @throws MinnowException.Catalogue for a name that there isn't.
      */
-    public suspend fun file(name: String): File = calling { File(native.path(name)) }
+    public suspend fun file(name: String): File = calling { File(native.path(name.wellFormed())) }
 
     /**
      * Fetches a model. The flow is cold, ends with [DownloadStatus.DownloadCompleted] or [DownloadStatus.DownloadFailed], and throws
@@ -67,9 +67,9 @@ public class ModelStore private constructor(private val native: NativeStore) : A
     public fun download(name: String, acceptLicence: Boolean = false): Flow<DownloadStatus> =
         channelFlow {
             try {
-                val total = calling { native.describe(name).bytes.toLong() }
+                val total = calling { native.describe(name.wellFormed()).bytes.toLong() }
                 send(DownloadStatus.DownloadStarted(total))
-                val path = calling { native.fetch(name, acceptLicence, relay(total) { trySend(it) }) }
+                val path = calling { native.fetch(name.wellFormed(), acceptLicence, relay(total) { trySend(it) }) }
                 send(DownloadStatus.DownloadCompleted(File(path)))
             } catch (error: MinnowException) {
                 send(DownloadStatus.DownloadFailed(error))
@@ -85,7 +85,7 @@ public class ModelStore private constructor(private val native: NativeStore) : A
      * @throws MinnowException.NotStored where it isn't here.
      */
     public suspend fun verify(name: String) {
-        calling { native.verify(name) }
+        calling { native.verify(name.wellFormed()) }
     }
 
     /** Gives the store up; models stay where they are, and running downloads go on until their flow ends. */
@@ -111,7 +111,7 @@ public class ModelStore private constructor(private val native: NativeStore) : A
         ): ModelStore =
             ModelStore(
                 callingFor(free = { unused: NativeStore -> unused.close() }) {
-                    openStore(folder.path, catalogue, NativeTransport(client))
+                    openStore(folder.path.wellFormed(), catalogue?.wellFormed(), NativeTransport(client))
                 },
             )
     }

@@ -45,6 +45,25 @@ internal suspend fun <T : Any> callingFor(free: (T) -> Unit, make: suspend () ->
     }
 }
 
+/**
+ * A text as the native library takes it. Half an emoji, as `take(n)` may leave it, is no character: the replacement character takes its
+ * place, which is as long, so that spans stay right.
+ */
+internal fun String.wellFormed(): String {
+    var fixed: StringBuilder? = null
+    var index = 0
+    while (index < length) {
+        val char = this[index]
+        val isPair = char.isHighSurrogate() && index + 1 < length && this[index + 1].isLowSurrogate()
+        if (char.isSurrogate() && !isPair) {
+            fixed = fixed ?: StringBuilder(this)
+            fixed.setCharAt(index, '\uFFFD')
+        }
+        index += if (isPair) 2 else 1
+    }
+    return fixed?.toString() ?: this
+}
+
 /** A count for the native library, which has no negative ones. */
 internal fun Int.positive(argument: String): UInt {
     if (this < 0) throw MinnowException.InvalidInput(argument, "$this, expected at least 1 ($argument)", null)

@@ -125,6 +125,33 @@ class FunctionsTest {
     }
 
     @Test
+    fun `a new instruction takes the saved one's place`() = testWithModel { assistant ->
+        val saved = listOf(ChatMessage(Speaker.SYSTEM, "Be kind."), ChatMessage(Speaker.USER, "hi"), ChatMessage(Speaker.ASSISTANT, "Hello."))
+        assistant.chat(ChatOptions("Be brief.", saved)).use { chat ->
+            assertEquals(listOf("Be brief.", "hi", "Hello."), chat.messages().map { it.text })
+        }
+    }
+
+    @Test
+    fun `half an emoji is no error and moves no span`() = testWithModel { assistant ->
+        val text = "Meet Ana \uD83D tomorrow at 10:30."
+        val event = assertIs<Schedule.Events>(assistant.schedule(text, ScheduleOptions(now, Locale.UK))).events.single()
+        assertEquals("tomorrow at 10:30", text.substring(event.span.start, event.span.end))
+        assistant.classify("\uDE00", listOf("a\uD83D", "b"))
+        assertEquals("a\uFFFDb\uD83D\uDE00c", "a\uD83Db\uD83D\uDE00c".wellFormed())
+    }
+
+    @Test
+    fun `a chat keeps its model open`() = test {
+        val chat = TestModel.open().chat(ChatOptions(contextTokens = 512))
+        repeat(5) {
+            System.gc()
+            Thread.sleep(100)
+        }
+        chat.use { assertTrue(it.say("hi", AnswerOptions(maxTokens = 2)).tokens > 0) }
+    }
+
+    @Test
     fun `an answer has the shape of a schema`() = testWithModel { assistant ->
         val schema = """{"type":"object","properties":{"urgent":{"type":"boolean"}},"required":["urgent"],"additionalProperties":false}"""
         assistant.chat().use { chat ->
