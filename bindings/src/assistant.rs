@@ -57,7 +57,7 @@ impl Shared {
 pub async fn open_assistant(path: String, options: OpenOptions) -> Result<Arc<NativeAssistant>> {
     log::install();
     let options = EngineOptions::from(options);
-    let opened = jobs::detached(CancelToken::new(), move |cancel| {
+    let opened = jobs::detached(move |cancel| {
         let assistant = Assistant::open(PathBuf::from(path), options)?;
         // reading weights can't be interrupted; whoever gave up gets nothing and holds nothing
         cancel.check()?;
@@ -153,7 +153,7 @@ impl NativeAssistant {
     /// Gives memory back; the next call reads again what it needs.
     pub async fn trim(&self, pressure: MemoryPressure) -> Result<()> {
         let shared = self.shared.clone();
-        jobs::detached(CancelToken::new(), move |_| {
+        jobs::detached(move |_| {
             shared.each_idle_chat(|chat| {
                 if let Some(chat) = chat {
                     chat.release();

@@ -98,7 +98,7 @@ impl NativeChat {
             let opened = held.as_ref().ok_or(MinnowError::Closed)?;
             Ok(opened.messages().iter().map(ChatMessage::from).collect())
         };
-        jobs::detached(CancelToken::new(), work).await
+        jobs::detached(work).await
     }
 }
 

@@ -139,9 +139,9 @@ fn work_off(shared: &Mutex<State>) {
 /// # Errors
 /// What `work` gives; `Internal` for a panic.
 pub(crate) async fn detached<T: Send + 'static>(
-    cancel: CancelToken,
     work: impl FnOnce(&CancelToken) -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    let cancel = CancelToken::new();
     let _cancel_on_drop = CancelOnDrop(cancel.clone());
     let (done, result) = async_channel::bounded(1);
     spawn(move || {

@@ -37,5 +37,5 @@ pub fn version() -> String {
 /// `Internal`, always.
 #[uniffi::export]
 pub async fn rehearse_panic() -> Result<(), error::MinnowError> {
-    jobs::detached(minnow::CancelToken::new(), |_| panic!("rehearsed")).await
+    jobs::detached(|_| panic!("rehearsed")).await
 }

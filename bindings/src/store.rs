@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use minnow::CancelToken;
 use minnow_models::{
     CancelToken as FetchCancel, Catalogue, Fetch, FetchOptions, HttpFetch, ModelEntry, ModelState, Progress, Stage,
     Store,
@@ -84,7 +83,7 @@ pub async fn open_store(
     transport: Arc<dyn HttpTransport>,
 ) -> Result<Arc<NativeStore>> {
     log::install();
-    jobs::detached(CancelToken::new(), move |_| {
+    jobs::detached(move |_| {
         let catalogue = match catalogue {
             Some(text) => Catalogue::parse(&text)?,
             None => Catalogue::embedded()?,
@@ -100,10 +99,7 @@ impl NativeStore {
     /// Every model of the catalogue.
     pub async fn list(&self) -> Result<Vec<ModelDescription>> {
         let store = self.store.clone();
-        jobs::detached(CancelToken::new(), move |_| {
-            Ok(store.list().map(|(model, state)| description(model, state)).collect())
-        })
-        .await
+        jobs::detached(move |_| Ok(store.list().map(|(model, state)| description(model, state)).collect())).await
     }
 
     /// One model of the catalogue.
@@ -112,7 +108,7 @@ impl NativeStore {
     /// `Catalogue` for a name that it doesn't have.
     pub async fn describe(&self, name: String) -> Result<ModelDescription> {
         let store = self.store.clone();
-        jobs::detached(CancelToken::new(), move |_| {
+        jobs::detached(move |_| {
             let model = store.catalogue().get(&name)?;
             Ok(description(model, store.state(model)))
         })
@@ -125,7 +121,7 @@ impl NativeStore {
     /// `NotStored` where it isn't here, `Catalogue` for a name that there isn't.
     pub async fn path(&self, name: String) -> Result<String> {
         let store = self.store.clone();
-        jobs::detached(CancelToken::new(), move |_| text(store.path(&name)?)).await
+        jobs::detached(move |_| text(store.path(&name)?)).await
     }
 
     /// Fetches a model and gives its path. What is here and intact stays; a broken-off download goes on.
@@ -183,7 +179,7 @@ async fn with_fetch_cancel<T: Send + 'static>(
     }
     let cancel = FetchCancel::new();
     let _cancel_on_drop = CancelOnDrop(cancel.clone());
-    jobs::detached(CancelToken::new(), move |_| work(cancel)).await
+    jobs::detached(move |_| work(cancel)).await
 }
 
 fn stage(stage: Stage) -> FetchStage {

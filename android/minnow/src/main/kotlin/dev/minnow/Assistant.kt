@@ -131,7 +131,7 @@ public class Assistant private constructor(private val native: NativeAssistant) 
             val result = calling { call(progressTo(this@channelFlow)) }
             send(TaskUpdate.Done(result))
         }
-            // only the newest share matters
+            // a slow reader doesn't hold the model up; there is a share for each sentence or label at most
             .buffer(Channel.UNLIMITED)
             .flowOn(Dispatchers.Default)
 

@@ -139,11 +139,7 @@ internal fun ScheduleOptions.toNative(): dev.minnow.ffi.ScheduleOptions =
     )
 
 /** The IANA name, or the offset of a zone that is one (`GMT+2` included). */
-private fun ZoneId.toNative(): String = when (val zone = normalized()) {
-    ZoneOffset.UTC -> "UTC"
-    is ZoneOffset -> zone.id
-    else -> zone.id
-}
+private fun ZoneId.toNative(): String = normalized().let { if (it == ZoneOffset.UTC) "UTC" else it.id }
 
 internal fun dev.minnow.ffi.Schedule.toPublic(): Schedule = when {
     events.isEmpty() -> Schedule.NothingToSchedule(servedBy.toPublic())
