@@ -16,7 +16,7 @@ use super::session::{Session, SessionOptions};
 use super::turn::Turns;
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
-use crate::tensor::{ComputeDevice, DevicePreference, DeviceReport, to_host};
+use crate::tensor::{ComputeDevice, DevicePreference, DeviceReport, rows, to_host};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Location, Result};
 
@@ -152,6 +152,11 @@ impl Engine {
         })
     }
 
+    /// Whether models of this family can be opened, by the name that their files give it (`llama`): worth asking before a download.
+    pub fn implements(architecture: &str) -> bool {
+        model::is_implemented(architecture)
+    }
+
     /// The model's dimensions and constants.
     pub fn config(&self) -> &ModelConfig {
         &self.shared.config
@@ -253,8 +258,8 @@ impl Engine {
         let work = || {
             let decoder = shared.decoder()?;
             let hidden = decoder.forward(ids, cache)?;
-            let read = |rows: std::ops::Range<usize>| {
-                let logits = to_host(decoder.logits(hidden.clone().slice_dim(0, rows)), &shared.device)?;
+            let read = |range: std::ops::Range<usize>| {
+                let logits = to_host(decoder.logits(rows(hidden.clone(), range)), &shared.device)?;
                 if logits.iter().all(|logit| logit.is_finite()) {
                     return Ok(logits);
                 }
@@ -264,9 +269,9 @@ impl Engine {
             // a few rows at a time: all of a chunk's logits may be hundreds of megabytes
             let mut last = Vec::new();
             for start in (0..ids.len()).step_by(LOGIT_ROWS) {
-                let rows = start..ids.len().min(start + LOGIT_ROWS);
-                last = read(rows.clone())?;
-                for (row, logits) in rows.zip(last.chunks_exact(vocab_size)) {
+                let range = start..ids.len().min(start + LOGIT_ROWS);
+                last = read(range.clone())?;
+                for (row, logits) in range.zip(last.chunks_exact(vocab_size)) {
                     each(row, logits);
                 }
             }

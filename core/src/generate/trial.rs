@@ -10,7 +10,7 @@ use burn::tensor::DType;
 use crate::Result;
 use crate::format::ModelFile;
 use crate::model::{self, Decoder, KvCache, ModelConfig};
-use crate::tensor::{ComputeDevice, to_host};
+use crate::tensor::{ComputeDevice, rows, to_host};
 
 /// Tokens of the trial prompt, and of the trial decode that is timed.
 const PROMPT: usize = 8;
@@ -70,7 +70,7 @@ fn run(
     let id = |index: usize| ((index * 7919 + 13) % config.vocab_size) as u32;
     let prompt: Vec<u32> = (0..PROMPT).map(id).collect();
     let hidden = decoder.forward(&prompt, &mut cache)?;
-    let mut logits = to_host(decoder.logits(hidden.slice_dim(0, PROMPT - 1..PROMPT)), device)?;
+    let mut logits = to_host(decoder.logits(rows(hidden, PROMPT - 1..PROMPT)), device)?;
     let mut step = |index: usize| to_host(decoder.logits(decoder.forward(&[id(index)], &mut cache)?), device);
     // the first steps compile kernels
     for index in PROMPT..PROMPT + DECODE {

@@ -6,7 +6,7 @@
 use burn::tensor::{DType, Tensor};
 
 use super::config::ModelConfig;
-use crate::tensor::ComputeDevice;
+use crate::tensor::{ComputeDevice, zeros};
 use crate::{Error, Result};
 
 /// How keys and values are stored.
@@ -55,7 +55,7 @@ pub(crate) struct KvCache {
 }
 
 impl KvCache {
-    /// A cache for `capacity` positions, filled by at most `max_rows` at a time.
+    /// A cache for `capacity` positions, filled by at most `max_rows` at a time. On the CPU it takes memory as it is filled.
     pub(crate) fn new(
         config: &ModelConfig,
         device: &ComputeDevice,
@@ -64,10 +64,7 @@ impl KvCache {
         dtype: DType,
     ) -> Self {
         let slots = slots(config, capacity, max_rows);
-        let zeros = || {
-            let shape = [config.num_key_value_heads, slots, config.head_dim];
-            Tensor::zeros(shape, (device.burn(), dtype))
-        };
+        let zeros = || zeros([config.num_key_value_heads, slots, config.head_dim], device, dtype);
         let layers = (0..config.num_hidden_layers).map(|_| LayerCache { tensors: Some((zeros(), zeros())) }).collect();
         Self { layers, length: 0, capacity, max_rows, slots, window: config.sliding_window }
     }

@@ -37,6 +37,11 @@ type Load = fn(&ModelFile, ModelConfig, &ComputeDevice) -> Result<Box<dyn Decode
 /// Architecture as the file names it, and the family that runs it.
 const FAMILIES: [(&str, Load); 2] = [("llama", llama::load), ("mistral", llama::load)];
 
+/// Whether a family is implemented, by the name that model files give it.
+pub(crate) fn is_implemented(architecture: &str) -> bool {
+    FAMILIES.iter().any(|(name, _)| *name == architecture)
+}
+
 /// Loads the weights of `file` on `device`.
 ///
 /// # Errors

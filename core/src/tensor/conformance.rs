@@ -133,6 +133,41 @@ fn fused_products_agree_where_formats_differ() {
 }
 
 #[test]
+fn a_matrix_in_chunks_means_the_same() {
+    let (m, rows, cols, format) = (3, 40, 64, BlockFormat::Q8_0);
+    for device in devices() {
+        let make = |rows_per_chunk, seed| {
+            let (bytes, _) = weight(format, rows, cols, seed);
+            Weight::in_chunks(rows_per_chunk, "w", format, [rows, cols], bytes, &device).unwrap()
+        };
+        let x = tensor(&noise(m * cols, 9), [m, cols], device.burn());
+        let residual = tensor(&noise(m * rows, 5), [m, rows], device.burn());
+        let same = |found: Tensor<2>, whole: Tensor<2>, name: &str| {
+            let whole = tensor(&to_host(whole, &device).unwrap(), found.dims(), &Device::flex());
+            assert_close(found, whole, &device, 1e-5, name);
+        };
+        let ([gate, up], [cut_gate, cut_up]) = ([make(rows, 1), make(rows, 2)], [make(16, 1), make(24, 2)]);
+        same(cut_gate.linear(x.clone()), gate.linear(x.clone()), "linear");
+        same(
+            cut_gate.linear_residual(x.clone(), residual.clone()),
+            gate.linear_residual(x.clone(), residual.clone()),
+            "residual",
+        );
+        let (cut, whole) = (linear_qkv(x.clone(), &cut_gate, &up, &cut_up), linear_qkv(x.clone(), &gate, &up, &up));
+        same(cut.0, whole.0, "q");
+        same(cut.1, whole.1, "k");
+        same(cut.2, whole.2, "v");
+        for activation in [Activation::Silu, Activation::GeluTanh] {
+            let found = gate_up(x.clone(), &cut_gate, &cut_up, activation);
+            same(found, gate_up(x.clone(), &gate, &up, activation), "gate and up");
+        }
+        let ids = [0, 15, 16, 39, 17, 2];
+        let (found, whole) = (cut_gate.embed(&ids, 2.0, &device).unwrap(), gate.embed(&ids, 2.0, &device).unwrap());
+        same(found, whole, "embed");
+    }
+}
+
+#[test]
 fn embedding_takes_rows() {
     let host = Device::flex();
     for device in devices() {

@@ -1,11 +1,17 @@
 //! The operations as functions over Burn tensors: what models call.
+//!
+//! The stock ones among them go to the backend directly and not through `Tensor`'s methods. Those serve Burn's quantised tensors too, which
+//! nothing here is, and would link every kernel that such tensors need: 0.6 MB of a phone's library.
 
 use burn::backend::Dispatch;
-use burn::tensor::Tensor;
+use burn::backend::ops::{ActivationOps, FloatTensorOps};
+use burn::tensor::{DType, Slice, Tensor, TensorData};
+use std::ops::Range;
 
 use super::device::ComputeDevice;
 use super::ops::SlmOps;
-use super::spec::{AttentionSpec, RopeSpec};
+use super::pages;
+use super::spec::{Activation, AttentionSpec, RopeSpec};
 use crate::Result;
 
 /// RMSNorm of each row: `x` `[m, d]`, `weight` `[d]`.
@@ -43,6 +49,54 @@ pub(crate) fn rope_append(
 pub(crate) fn attention(q: Tensor<2>, keys: &Tensor<3>, values: &Tensor<3>, spec: AttentionSpec) -> Tensor<2> {
     let (keys, values) = (keys.clone().into_dispatch(), values.clone().into_dispatch());
     Tensor::from_dispatch(Dispatch::attention(q.into_dispatch(), &keys, &values, spec))
+}
+
+/// `a + b`, of one shape.
+pub(crate) fn add(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::float_add(a.into_dispatch(), b.into_dispatch()))
+}
+
+/// `activation(a) * b`, of one shape.
+pub(crate) fn gated(a: Tensor<2>, b: Tensor<2>, activation: Activation) -> Tensor<2> {
+    let a = a.into_dispatch();
+    let gate = match activation {
+        Activation::Silu => a.clone(),
+        // x/2 · (1 + tanh(z)) is x · sigmoid(2z)
+        Activation::GeluTanh => {
+            let cube = Dispatch::float_mul(Dispatch::float_mul(a.clone(), a.clone()), a.clone());
+            let inner = Dispatch::float_add(a.clone(), Dispatch::float_mul_scalar(cube, 0.044_715.into()));
+            Dispatch::float_mul_scalar(inner, (2.0 * (2.0 / std::f64::consts::PI).sqrt()).into())
+        }
+    };
+    let activated = Dispatch::float_mul(a, Dispatch::sigmoid(gate));
+    Tensor::from_dispatch(Dispatch::float_mul(activated, b.into_dispatch()))
+}
+
+/// The parts one after the other along `axis`; a single one as it is.
+pub(crate) fn joined(mut parts: Vec<Tensor<2>>, axis: usize) -> Tensor<2> {
+    if parts.len() == 1 {
+        return parts.remove(0);
+    }
+    Tensor::from_dispatch(Dispatch::float_cat(parts.into_iter().map(Tensor::into_dispatch).collect(), axis))
+}
+
+/// Some rows of `x`.
+pub(crate) fn rows(x: Tensor<2>, range: Range<usize>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::float_slice(x.into_dispatch(), &[Slice::from(range), Slice::full()]))
+}
+
+/// Zeros, of `F16` or `F32`. On the CPU they take memory page by page, as they are written over.
+pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &ComputeDevice, dtype: DType) -> Tensor<D> {
+    match device {
+        ComputeDevice::Cpu(cpu) => {
+            // an error unwinds to the engine, as those of the operations do
+            let bytes = pages::zeroed(shape.iter().product::<usize>() * dtype.size());
+            let bytes = bytes.unwrap_or_else(|error| std::panic::panic_any(error));
+            Tensor::from_data(TensorData::from_bytes(bytes, shape, dtype), (cpu, dtype))
+        }
+        #[cfg(feature = "gpu")]
+        ComputeDevice::Gpu(gpu) => Tensor::zeros(shape, (&gpu.burn, dtype)),
+    }
 }
 
 /// Reads a tensor back. Whatever the device failed at since the last reading surfaces here.

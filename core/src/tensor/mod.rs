@@ -12,6 +12,7 @@ mod functions;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod ops;
+mod pages;
 #[cfg(test)]
 mod reference;
 mod spec;
@@ -19,7 +20,7 @@ mod weight;
 
 pub(crate) use device::ComputeDevice;
 pub use device::{DeviceKind, DevicePreference, DeviceReport};
-pub(crate) use functions::{attention, rms_norm, rope_append, to_host};
+pub(crate) use functions::{attention, rms_norm, rope_append, rows, to_host, zeros};
 pub use spec::RopePairing;
 pub(crate) use spec::{Activation, AttentionSpec, RopeSpec};
 pub(crate) use weight::{Weight, gate_up, linear_qkv, load_vector, read_vector};

@@ -8,6 +8,7 @@ use burn::tensor::{AllocationProperty, Bytes, DType, Int, Tensor, TensorData};
 
 use super::block;
 use super::device::ComputeDevice;
+use super::functions::{add, gated, joined};
 use super::ops::SlmOps;
 use super::spec::{Activation, WeightSpec};
 use crate::format::{BlockFormat, ModelFile, TensorInfo};
@@ -42,6 +43,18 @@ impl Weight {
     pub(crate) fn from_bytes(
         name: &str,
         format: BlockFormat,
+        shape: [usize; 2],
+        data: bytes::Bytes,
+        device: &ComputeDevice,
+    ) -> Result<Self> {
+        Self::in_chunks(device.rows_per_buffer(format, shape[1]), name, format, shape, data, device)
+    }
+
+    /// As [`Weight::from_bytes`], cut after every `rows_per_chunk` rows.
+    pub(crate) fn in_chunks(
+        rows_per_chunk: usize,
+        name: &str,
+        format: BlockFormat,
         [rows, cols]: [usize; 2],
         data: bytes::Bytes,
         device: &ComputeDevice,
@@ -53,7 +66,7 @@ impl Weight {
         if rows.checked_mul(row_bytes) != Some(data.len()) {
             return Err(fault(format!("{} bytes for {rows} rows of {row_bytes}", data.len())));
         }
-        let rows_per_chunk = device.rows_per_buffer(format, cols).clamp(1, rows.max(1));
+        let rows_per_chunk = rows_per_chunk.clamp(1, rows.max(1));
         let mut chunks = Vec::with_capacity(rows.div_ceil(rows_per_chunk));
         for start in (0..rows).step_by(rows_per_chunk) {
             let spec = WeightSpec { format, rows: rows_per_chunk.min(rows - start), cols };
@@ -97,7 +110,7 @@ impl Weight {
                 residual.into_dispatch(),
                 only.spec,
             )),
-            _ => residual + self.linear(x),
+            _ => add(residual, self.linear(x)),
         }
     }
 
@@ -147,14 +160,7 @@ pub(crate) fn gate_up(x: Tensor<2>, gate: &Weight, up: &Weight, activation: Acti
             [gate.spec, up.spec],
             activation,
         )),
-        _ => {
-            let gated = gate.linear(x.clone());
-            let gated = match activation {
-                Activation::Silu => burn::tensor::activation::silu(gated),
-                Activation::GeluTanh => burn::tensor::activation::gelu_approximate(gated),
-            };
-            gated * up.linear(x)
-        }
+        _ => gated(gate.linear(x.clone()), up.linear(x), activation),
     }
 }
 
@@ -175,11 +181,4 @@ pub(crate) fn read_vector(file: &ModelFile, info: &TensorInfo) -> Result<Vec<f32
     let mut values = vec![0.0; info.shape.iter().product()];
     block::dequantize_row(info.format, &file.data(info), &mut values).map_err(|error| error.in_file(file.path()))?;
     Ok(values)
-}
-
-fn joined(mut parts: Vec<Tensor<2>>, axis: usize) -> Tensor<2> {
-    match parts.len() {
-        1 => parts.remove(0),
-        _ => Tensor::cat(parts, axis),
-    }
 }
