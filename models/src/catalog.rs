@@ -126,6 +126,9 @@ impl Catalogue {
                 error.span().map_or(0, |span| text.bytes().take(span.start).filter(|&byte| byte == b'\n').count());
             ModelsError::Catalogue { what: format!("line {}: {}", line + 1, error.message()) }
         })?;
+        if catalogue.models.is_empty() {
+            return Err(ModelsError::Catalogue { what: "it lists no model".to_owned() });
+        }
         let mut names = HashSet::new();
         for model in &catalogue.models {
             model.check().map_err(|what| ModelsError::Catalogue { what: format!("model {:?}: {what}", model.name) })?;
@@ -182,8 +185,8 @@ impl FileEntry {
         if !self.name.split('/').all(is_plain_name) {
             return Err("a file name is relative, with plain names between its slashes".to_owned());
         }
-        if self.bytes == 0 {
-            return Err("a file has at least one byte".to_owned());
+        if !(1..=MOST_BYTES).contains(&self.bytes) {
+            return Err(format!("a file has 1 to {MOST_BYTES} bytes"));
         }
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if self.sha256.len() != 64 || !self.sha256.bytes().all(is_hex) {
@@ -193,6 +196,9 @@ impl FileEntry {
             match source {
                 Source::Url(url) if url.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') => {
                     return Err("an address holds no space or control character".to_owned());
+                }
+                Source::Url(url) if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) => {
+                    return Err("an address begins with https:// or http://".to_owned());
                 }
                 Source::Wheel(parts) if parts.is_empty() => return Err("a wheel source has no part".to_owned()),
                 Source::Wheel(parts) => {
@@ -207,6 +213,9 @@ impl FileEntry {
         Ok(())
     }
 }
+
+/// The longest file: 1 PiB. Sums of such lengths stay far from the ends of 64 bits.
+const MOST_BYTES: u64 = 1 << 50;
 
 /// Whether a name can be a path component and a command argument on every system without being anything else: never
 /// empty, hidden, `..`, an option or a path.
@@ -283,6 +292,14 @@ mod tests {
             "model \"m\": file \"a\": sha256 is 64 lower-case hexadecimal digits (model catalogue)"
         );
         assert!(refusal(&with("m", "a", DIGEST, "url = \"https://example.org/a b\"")).contains("holds no space"));
+        for address in ["", "a", "ftp://example.org/a", "file:///etc/passwd", "httpsx://a"] {
+            assert!(refusal(&with("m", "a", DIGEST, &format!("url = {address:?}"))).contains("begins with https://"));
+        }
+        let huge = with("m", "a", DIGEST, url).replace("bytes = 3", "bytes = 18446744073709551615");
+        assert!(!refusal(&huge).is_empty());
+        let long = with("m", "a", DIGEST, url).replace("bytes = 3", "bytes = 1125899906842625");
+        assert!(refusal(&long).contains("1 to 1125899906842624 bytes"));
+        assert_eq!(refusal(""), "it lists no model (model catalogue)");
         assert!(refusal(&with("m", "a", DIGEST, "wheel = []")).contains("has no part"));
         let option = "wheel = [{ package = \"-r\", version = \"1\", member = \"a\" }]";
         assert!(refusal(&with("m", "a", DIGEST, option)).contains("plain names"));

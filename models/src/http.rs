@@ -54,6 +54,13 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
 }
 
+impl Request {
+    /// A request without headers.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), headers: Vec::new() }
+    }
+}
+
 /// The beginning of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResponseHead {
@@ -161,7 +168,7 @@ fn request(url: &str, part: &PartFile) -> Request {
             headers.push(("If-Range".to_owned(), tag));
         }
     }
-    Request { url: url.to_owned(), headers }
+    Request { headers, ..Request::new(url) }
 }
 
 /// Takes one answer into the part.

@@ -1,5 +1,7 @@
 //! The functions with the real model: promises that hold whatever the model thinks, and answers that it should get right.
 
+use std::time::{Duration, Instant};
+
 use minnow::{
     Assistant, CancelToken, ClassifyOptions, Error, Finish, GenerateOptions, ScheduleOptions, SessionOptions,
     SummarizeOptions,
@@ -115,6 +117,36 @@ fn a_long_conversation_forgets_its_oldest_turns() {
     }
     assert!(chat.messages().len() < 17, "{}", chat.messages().len());
     assert_eq!(chat.messages()[0].content, "Be brief.");
+}
+
+#[test]
+fn a_time_limit_and_the_times_of_an_answer_count_the_reading() {
+    let Some(assistant) = assistant() else { return };
+    let mut chat = assistant.chat(None, SessionOptions::default()).unwrap();
+    let letter = "Please tell me what this account costs each month and why. ".repeat(80);
+    let cancel = CancelToken::new();
+    let asked = Instant::now();
+    let late = chat.say(&letter, &GenerateOptions::default().time_limit(Duration::ZERO), &cancel, |_| ()).unwrap();
+    let measured = asked.elapsed();
+    assert_eq!((late.finish, late.ids.len(), late.text.as_str(), late.first_token), (Finish::Length, 0, "", None));
+    assert!(late.total <= measured);
+    let asked = Instant::now();
+    let answer = chat.say(&letter, &GenerateOptions::default().max_new_tokens(1), &cancel, |_| ()).unwrap();
+    let (measured, first) = (asked.elapsed(), answer.first_token.unwrap());
+    assert!(first <= answer.total && answer.total <= measured);
+    assert!(first > measured / 2, "reading 1000 tokens is nearly all of {measured:?}, not {first:?}");
+}
+
+#[test]
+fn a_text_far_beyond_the_context_is_counted_not_rendered() {
+    let Some(assistant) = assistant() else { return };
+    let mut chat = assistant.chat(None, SessionOptions::default()).unwrap();
+    let huge = "many words ".repeat(500_000);
+    match chat.say(&huge, &GenerateOptions::default(), &CancelToken::new(), |_| ()) {
+        Err(Error::ContextFull { needed, available }) => assert!(needed >= 1_000_000 && available < 2048),
+        other => panic!("{other:?}"),
+    }
+    assert!(chat.messages().is_empty());
 }
 
 #[test]

@@ -35,6 +35,11 @@ impl TextChunks {
         std::mem::replace(&mut self.held, rest)
     }
 
+    /// Ends an answer that was cut off: returns the rest, without a character that the next tokens would have completed.
+    pub fn finish_cut(self) -> String {
+        self.held
+    }
+
     /// Ends the answer: returns the rest, with U+FFFD for a character that was never completed.
     pub fn finish(mut self) -> String {
         if !self.incomplete.is_empty() {
@@ -115,6 +120,13 @@ mod tests {
         assert_eq!(chunks([&[0xff, 0xc0, 0x80][..]]).concat(), "\u{fffd}\u{fffd}\u{fffd}");
         // A surrogate is ill-formed from its second byte on.
         assert_eq!(chunks([&[0xed][..], &[0xa0], &[0x80]]).concat(), "\u{fffd}\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_off_ends_with_its_last_whole_character() {
+        let mut text = TextChunks::default();
+        let given = text.push(b"a") + &text.push("é".as_bytes()) + &text.push(&"🐟".as_bytes()[..3]);
+        assert_eq!(given + &text.finish_cut(), "aé");
     }
 
     #[test]

@@ -21,13 +21,13 @@ use crate::{Error, Result};
 #[non_exhaustive]
 pub struct SessionOptions {
     /// Positions that the cache is allocated for, prompt and answers together; `None`: the model's own context, at most
-    /// [`DEFAULT_CONTEXT`]. Longer costs memory from the start.
+    /// [`DEFAULT_CONTEXT`]. Longer costs memory: on a GPU from the start, on the CPU as the positions are filled.
     pub context_tokens: Option<usize>,
     /// Prompt tokens that run at once. More is faster and takes more memory; a cancel waits for one chunk.
     pub chunk_tokens: usize,
 }
 
-/// Positions a session holds where the caller asks for no number: 47 MB of `f16` cache for SmolLM2-135M.
+/// Positions a session holds where the caller asks for no number: 47 MB of `f16` cache for SmolLM2-135M, once they are filled.
 pub const DEFAULT_CONTEXT: usize = 2048;
 
 impl Default for SessionOptions {
@@ -71,7 +71,7 @@ pub struct GenerateOptions {
     pub max_new_tokens: usize,
     /// How a token is chosen.
     pub sampling: Sampling,
-    /// Most time for an answer.
+    /// Most time for an answer, from the call on; [`Chat::say`](crate::Chat::say) reads its prompt within it too.
     pub time_limit: Option<Duration>,
     /// What the answer must look like.
     pub shape: Option<Shape>,
@@ -261,9 +261,19 @@ impl Session {
         &mut self,
         options: &GenerateOptions,
         cancel: &CancelToken,
+        on_text: impl FnMut(&str),
+    ) -> Result<Generation> {
+        self.generate_since(Instant::now(), options, cancel, on_text)
+    }
+
+    /// As [`Session::generate`], for an answer that was asked for at `started`: its times and its time limit count from there.
+    pub(crate) fn generate_since(
+        &mut self,
+        started: Instant,
+        options: &GenerateOptions,
+        cancel: &CancelToken,
         mut on_text: impl FnMut(&str),
     ) -> Result<Generation> {
-        let started = Instant::now();
         let mut sampler = Sampler::new(&options.sampling)?;
         let mut constraint = match &options.shape {
             Some(shape) => Some(shape.constraint(&*self.engine.constraint_vocabulary()?)?),
@@ -311,15 +321,12 @@ impl Session {
                 break Finish::Stop;
             }
         };
-        let rest = std::mem::take(&mut answer.chunks).finish();
+        let chunks = std::mem::take(&mut answer.chunks);
+        let rest = if finish == Finish::Stop { chunks.finish() } else { chunks.finish_cut() };
         answer.push(&rest, &mut on_text);
-        Ok(Generation {
-            ids: answer.ids,
-            text: answer.text,
-            finish,
-            first_token: answer.first_token,
-            total: started.elapsed(),
-        })
+        let total = started.elapsed();
+        tracing::debug!(tokens = answer.ids.len(), ?finish, first_token = ?answer.first_token, ?total, "answered");
+        Ok(Generation { ids: answer.ids, text: answer.text, finish, first_token: answer.first_token, total })
     }
 
     fn is_stop(&self, id: u32) -> bool {

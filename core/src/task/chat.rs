@@ -1,7 +1,9 @@
 //! A conversation with a chat model: turns in, a streamed answer out, history kept.
 
-use crate::generate::{CancelToken, Engine, GenerateOptions, Generation, Session, SessionOptions};
-use crate::text::{Message, RenderOptions, Role};
+use std::time::Instant;
+
+use crate::generate::{CancelToken, Engine, Finish, GenerateOptions, Generation, Session, SessionOptions};
+use crate::text::{Message, RenderOptions, Role, SpecialTokens};
 use crate::{Error, Result};
 
 /// A conversation.
@@ -44,6 +46,9 @@ impl Chat {
     /// Says `text` and gives the answer; `on_text` gets it piece by piece. A cancelled answer stays in the history as far as
     /// it came. Where the conversation has outgrown the context, its oldest turns are forgotten, the instruction never.
     ///
+    /// The answer's times count from the call on, the reading of `text` included. A time limit that passes before the first token
+    /// gives an empty answer that ends with [`Finish::Length`].
+    ///
     /// # Errors
     /// `InvalidInput` for an empty text, `ContextFull` for a text that doesn't fit even alone; after an error the turn is as
     /// if it had not been said.
@@ -54,12 +59,13 @@ impl Chat {
         cancel: &CancelToken,
         on_text: impl FnMut(&str),
     ) -> Result<Generation> {
+        let asked = Instant::now();
         if text.trim().is_empty() {
             return Err(Error::invalid("text", "the text is empty"));
         }
         let before = self.messages.clone();
         self.messages.push(Message::new(Role::User, text));
-        let answer = self.answer(options, cancel, on_text);
+        let answer = self.answer(asked, options, cancel, on_text);
         match &answer {
             Ok(answer) => self.messages.push(Message::new(Role::Assistant, answer.text.trim())),
             Err(_) => self.messages = before,
@@ -69,6 +75,7 @@ impl Chat {
 
     fn answer(
         &mut self,
+        asked: Instant,
         options: &GenerateOptions,
         cancel: &CancelToken,
         on_text: impl FnMut(&str),
@@ -77,8 +84,21 @@ impl Chat {
         let ids = self.fitting(self.session.context_tokens() - room)?;
         let shared = self.session.tokens().iter().zip(&ids).take_while(|(old, new)| old == new).count();
         self.session.rewind(shared);
-        self.session.feed(&ids[shared..], cancel)?;
-        self.session.generate(options, cancel, on_text)
+        let deadline = options.time_limit.and_then(|limit| asked.checked_add(limit));
+        let in_time = deadline.map_or_else(|| cancel.clone(), |deadline| cancel.until(deadline));
+        let read = self.session.feed(&ids[shared..], &in_time);
+        tracing::debug!(tokens = ids.len(), shared, took = ?asked.elapsed(), "prompt read");
+        match read {
+            Err(Error::Cancelled) if !cancel.is_cancelled() => Ok(Generation {
+                ids: Vec::new(),
+                text: String::new(),
+                finish: Finish::Length,
+                first_token: None,
+                total: asked.elapsed(),
+            }),
+            Err(error) => Err(error),
+            Ok(()) => self.session.generate_since(asked, options, cancel, on_text),
+        }
     }
 
     /// The ids of the conversation, after forgetting as many of the oldest turns as it takes to fit.
@@ -86,6 +106,13 @@ impl Chat {
         let engine = self.session.engine();
         let (tokenizer, template) = (engine.tokenizer()?, engine.template()?);
         let options = RenderOptions::default().add_generation_prompt(true);
+        if let Some(newest) = self.messages.last().filter(|message| message.content.len() / MANY_BYTES > limit) {
+            // templates are held to a number of steps, and would refuse a text like this one in words about steps
+            let needed = tokenizer.encode(&newest.content, SpecialTokens::AsText)?.len();
+            if needed > limit {
+                return Err(Error::ContextFull { needed, available: limit });
+            }
+        }
         loop {
             let ids = template.encode_chat(tokenizer, &self.messages, &options)?;
             if ids.len() <= limit {
@@ -101,6 +128,9 @@ impl Chat {
         }
     }
 }
+
+/// More bytes than a token of written text has on average, in any language.
+const MANY_BYTES: usize = 16;
 
 impl std::fmt::Debug for Chat {
     /// Lengths only: the messages are the user's words.

@@ -106,6 +106,7 @@ pub fn classify(
     let guess = 1.0 / labels.len() as f32;
     let threshold = options.min_confidence.unwrap_or(guess + OVER_A_GUESS * (1.0 - guess));
     let best = scores.first().ok_or_else(|| Error::Internal { what: "no label was scored".into() })?;
+    tracing::debug!(tokens = ids.len(), labels = labels.len(), confidence = best.probability, "classified");
     Ok(Classification {
         label: (best.probability >= threshold).then(|| best.label.clone()),
         confidence: best.probability,

@@ -118,6 +118,7 @@ pub fn summarize(
     }
     let shares = softmax(&scores);
     let chosen = choose(text, &candidates, &scores, options);
+    tracing::debug!(sentences = candidates.len(), chosen = chosen.len(), "summarised");
     let parts = chosen.into_iter().map(|index| (candidates[index].range.clone(), shares[index])).collect();
     Ok(assemble(text, parts, ServedBy::OnDevice))
 }

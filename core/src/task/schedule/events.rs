@@ -115,6 +115,7 @@ pub fn schedule(engine: &Engine, text: &str, options: &ScheduleOptions, cancel: 
             confidence: 1.0 / readings as f32,
         });
     }
+    tracing::debug!(events = events.len(), ?served_by, "scheduled");
     Ok(Schedule { events, served_by })
 }
 
