@@ -114,7 +114,8 @@ pub type Result<T, E = MinnowError> = std::result::Result<T, E>;
 impl MinnowError {
     /// An argument that can't be read.
     pub(crate) fn invalid(field: &str, what: impl std::fmt::Display) -> Self {
-        Self::InvalidInput { field: field.to_owned(), reason: format!("{what} ({field})") }
+        let field = foreign_name(field);
+        Self::InvalidInput { reason: format!("{what} ({field})"), field }
     }
 
     /// A broken promise.
@@ -123,13 +124,23 @@ impl MinnowError {
     }
 }
 
+/// An argument's name as Kotlin and Swift write it.
+fn foreign_name(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (initial, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        name + &initial.to_ascii_uppercase() + rest
+    })
+}
+
 impl From<Error> for MinnowError {
     fn from(error: Error) -> Self {
         let reason = error.to_string();
         match error {
             Error::ModelFile { .. } => Self::ModelFile { reason },
             Error::Unsupported { .. } => Self::Unsupported { reason },
-            Error::InvalidInput { field, .. } => Self::InvalidInput { field: field.to_owned(), reason },
+            Error::InvalidInput { field, what } => Self::invalid(field, what),
             Error::ImpossibleDate { .. } => Self::ImpossibleDate { reason },
             Error::Device { .. } => Self::Device { reason },
             Error::Cancelled => Self::Cancelled,
@@ -175,6 +186,12 @@ mod tests {
             input,
             MinnowError::InvalidInput { field: "labels".into(), reason: "1 labels, expected 2 (labels)".into() }
         );
+        let words = Error::InvalidInput { field: "max_words", what: "0 words, expected 1 at least".into() };
+        let expected = MinnowError::InvalidInput {
+            field: "maxWords".into(),
+            reason: "0 words, expected 1 at least (maxWords)".into(),
+        };
+        assert_eq!(MinnowError::from(words), expected);
         let terms = ModelsError::LicenceNotAccepted { name: "m".into(), licence: "T".into(), url: "u".into() };
         assert!(matches!(terms.into(), MinnowError::LicenceNotAccepted { licence, .. } if licence == "T"));
     }

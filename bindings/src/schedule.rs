@@ -59,17 +59,18 @@ impl ScheduleOptions {
             None => {}
         }
         if let Some(seconds) = self.default_duration_seconds {
-            if seconds <= 0 {
-                return Err(MinnowError::invalid(
-                    "default_duration",
-                    format!("{seconds} seconds, expected more than 0"),
-                ));
+            if !(1..=MOST_SECONDS).contains(&seconds) {
+                let what = format!("{seconds} seconds, expected more than 0 and at most {MOST_SECONDS}");
+                return Err(MinnowError::invalid("default_duration", what));
             }
             habits.default_duration = SignedDuration::from_secs(seconds);
         }
         Ok(minnow::ScheduleOptions::new(moment.to_zoned_datetime(zone)).preferences(habits))
     }
 }
+
+/// The longest default duration, a leap year: nobody means a longer one.
+const MOST_SECONDS: i64 = 366 * 24 * 60 * 60;
 
 /// What a text asks to be put into a calendar.
 #[derive(Debug, Clone, PartialEq, uniffi::Record)]
@@ -278,9 +279,12 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(field(ScheduleOptions { zone: "Mars/Olympus".into(), ..options() }), "zone");
-        assert_eq!(field(ScheduleOptions { week_start: Some(8), ..options() }), "week_start");
-        assert_eq!(field(ScheduleOptions { week_start: Some(0), ..options() }), "week_start");
+        assert_eq!(field(ScheduleOptions { week_start: Some(8), ..options() }), "weekStart");
+        assert_eq!(field(ScheduleOptions { week_start: Some(0), ..options() }), "weekStart");
         assert_eq!(field(ScheduleOptions { now_epoch_seconds: i64::MAX, ..options() }), "now");
-        assert_eq!(field(ScheduleOptions { default_duration_seconds: Some(0), ..options() }), "default_duration");
+        for seconds in [0, -1, i64::MAX] {
+            let options = ScheduleOptions { default_duration_seconds: Some(seconds), ..options() };
+            assert_eq!(field(options), "defaultDuration");
+        }
     }
 }

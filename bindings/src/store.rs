@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use minnow::Engine;
 use minnow_models::{
     CancelToken as FetchCancel, Catalogue, Fetch, FetchOptions, HttpFetch, ModelEntry, ModelState, Progress, Stage,
     Store,
@@ -17,7 +18,7 @@ use crate::transport::{AppTransport, HttpTransport};
 /// Whether a model can be used now, in ML Kit's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
 pub enum FeatureStatus {
-    /// It isn't here and can't be fetched.
+    /// This build can't run it, or it isn't here and can't be fetched.
     Unavailable,
     /// It isn't here, or not completely; it can be fetched.
     Downloadable,
@@ -127,7 +128,8 @@ impl NativeStore {
     /// Fetches a model and gives its path. What is here and intact stays; a broken-off download goes on.
     ///
     /// # Errors
-    /// `Catalogue`, `LicenceNotAccepted`, `Storage`, `Download`; `Cancelled` keeps what has come in.
+    /// `Unsupported` for a family that can't be run here, `Catalogue`, `LicenceNotAccepted`, `Storage`, `Download`; `Cancelled` keeps
+    /// what has come in.
     pub async fn fetch(
         &self,
         name: String,
@@ -136,6 +138,11 @@ impl NativeStore {
     ) -> Result<String> {
         let store = self.store.clone();
         with_fetch_cancel(move |cancel| {
+            let architecture = &store.catalogue().get(&name)?.architecture;
+            if !Engine::implements(architecture) {
+                let reason = format!("this build can't run architecture `{architecture}` ({name})");
+                return Err(MinnowError::Unsupported { reason });
+            }
             let mut failed = false;
             let mut tell = |progress: Progress<'_>| {
                 if let Some(listener) = listener.as_ref().filter(|_| !failed) {
@@ -200,6 +207,7 @@ fn description(model: &ModelEntry, state: ModelState) -> ModelDescription {
         licence_url: model.licence.url.clone(),
         licence_must_be_accepted: model.licence.accept,
         status: match state {
+            _ if !Engine::implements(&model.architecture) => FeatureStatus::Unavailable,
             ModelState::Unavailable => FeatureStatus::Unavailable,
             ModelState::Downloadable => FeatureStatus::Downloadable,
             ModelState::Downloading => FeatureStatus::Downloading,

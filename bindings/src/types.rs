@@ -319,7 +319,7 @@ pub struct AnswerOptions {
     pub max_tokens: u32,
     /// How tokens are drawn; none: the likeliest, so that the same question gets the same answer.
     pub sampling: Option<RandomSampling>,
-    /// Most milliseconds for an answer.
+    /// Most milliseconds for an answer, the reading of the text included.
     pub time_limit_ms: Option<u64>,
     /// A JSON Schema that the answer must validate against.
     pub json_schema: Option<String>,
@@ -340,6 +340,9 @@ impl TryFrom<AnswerOptions> for GenerateOptions {
     type Error = MinnowError;
 
     fn try_from(options: AnswerOptions) -> Result<Self> {
+        if options.max_tokens == 0 {
+            return Err(MinnowError::invalid("max_tokens", "0 tokens, expected at least 1"));
+        }
         let mut made = Self::default().max_new_tokens(options.max_tokens as usize);
         if let Some(RandomSampling { temperature, top_p, seed }) = options.sampling {
             made = made.sampling(Sampling::Random { temperature, top_p, seed });

@@ -17,10 +17,19 @@ const FILES: [(&str, &str); 4] = [
     ("swift/module.modulemap", "ios/Sources/CMinnow/include/module.modulemap"),
 ];
 
-/// The Kotlin that is written names no visibilities; the build asks everything else for them.
-const SUPPRESS: [&str; 2] = [
-    r#"@file:Suppress("NAME_SHADOWING")"#,
-    r#"@file:Suppress("NAME_SHADOWING", "NO_EXPLICIT_VISIBILITY_IN_API_MODE_WARNING", "NO_EXPLICIT_RETURN_TYPE_IN_API_MODE_WARNING")"#,
+/// How a declaration begins in the Kotlin that is written; the last two are those of functions.
+const DECLARATIONS: [&str; 11] = [
+    "class ",
+    "data class ",
+    "enum class ",
+    "inline fun ",
+    "interface ",
+    "object ",
+    "open class ",
+    "abstract class ",
+    "sealed class ",
+    "fun ",
+    "suspend fun ",
 ];
 
 /// How the generators name and lay out what they write.
@@ -34,7 +43,8 @@ pub fn run(shell: &Shell, check: bool) -> Result<()> {
     let root = shell.current_dir();
     let mut drifted = Vec::new();
     for (made, kept) in FILES {
-        let text = tidy(&fs::read_to_string(fresh.path().join(made)).with_context(|| format!("no {made} was made"))?);
+        let text = fs::read_to_string(fresh.path().join(made)).with_context(|| format!("no {made} was made"))?;
+        let text = if made.ends_with(".kt") { tidy(&internal(&text)) } else { tidy(&text) };
         let target = root.join(kept);
         if fs::read_to_string(&target).is_ok_and(|old| old == text) {
             continue;
@@ -75,10 +85,25 @@ pub fn library(programs: &Path) -> PathBuf {
     programs.join(format!("{prefix}minnow_ffi{suffix}"))
 }
 
+/// Kotlin that only its own module sees: `dev.minnow` is the API, and the generator has no option for it.
+fn internal(kotlin: &str) -> String {
+    let mut lines = Vec::new();
+    for line in kotlin.lines() {
+        // Members are indented by four spaces and more, or override something; a function of the file comes after five, or after
+        // the end of its comment.
+        let (before, declaration) = match line.split_once("*/ ") {
+            Some((comment, declaration)) => (&line[..comment.len() + 3], declaration),
+            None => line.split_at(if line.starts_with("     suspend fun") { 5 } else { 0 }),
+        };
+        let declaration = declaration.strip_prefix("public ").unwrap_or(declaration);
+        let declares = DECLARATIONS.iter().any(|start| declaration.starts_with(start));
+        lines.push(if declares { format!("{before}internal {declaration}") } else { line.to_owned() });
+    }
+    lines.join("\n")
+}
+
 /// The generator leaves spaces at the ends of lines, and lines at the end of the file.
 fn tidy(text: &str) -> String {
-    let [before, after] = SUPPRESS;
-    let text = text.replace(before, after);
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     format!("{}\n", lines.join("\n").trim_end())
 }
@@ -86,6 +111,13 @@ fn tidy(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_declaration_of_the_kotlin_file_is_internal_and_no_member() {
+        let kotlin = "public object A {\n    public fun `a`()\n    suspend fun `b`()\n}\n     suspend fun `c`() {\n}\n     */ fun `d`() =\n";
+        let expected = "internal object A {\n    public fun `a`()\n    suspend fun `b`()\n}\n     internal suspend fun `c`() {\n}\n     */ internal fun `d`() =";
+        assert_eq!(internal(kotlin), expected);
+    }
 
     #[test]
     fn what_is_kept_has_no_trailing_spaces() {

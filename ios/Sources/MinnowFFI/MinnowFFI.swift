@@ -2119,7 +2119,8 @@ public protocol NativeStoreProtocol: AnyObject, Sendable {
      * Fetches a model and gives its path. What is here and intact stays; a broken-off download goes on.
      *
      * # Errors
-     * `Catalogue`, `LicenceNotAccepted`, `Storage`, `Download`; `Cancelled` keeps what has come in.
+     * `Unsupported` for a family that can't be run here, `Catalogue`, `LicenceNotAccepted`, `Storage`, `Download`; `Cancelled` keeps
+     * what has come in.
      */
     func fetch(name: String, acceptLicence: Bool, listener: FetchListener?) async throws  -> String
 
@@ -2227,7 +2228,8 @@ open func describe(name: String)async throws  -> ModelDescription  {
      * Fetches a model and gives its path. What is here and intact stays; a broken-off download goes on.
      *
      * # Errors
-     * `Catalogue`, `LicenceNotAccepted`, `Storage`, `Download`; `Cancelled` keeps what has come in.
+     * `Unsupported` for a family that can't be run here, `Catalogue`, `LicenceNotAccepted`, `Storage`, `Download`; `Cancelled` keeps
+     * what has come in.
      */
 open func fetch(name: String, acceptLicence: Bool, listener: FetchListener?)async throws  -> String  {
     return
@@ -2890,7 +2892,7 @@ public struct AnswerOptions: Equatable, Hashable {
      */
     public let sampling: RandomSampling?
     /**
-     * Most milliseconds for an answer.
+     * Most milliseconds for an answer, the reading of the text included.
      */
     public let timeLimitMs: UInt64?
     /**
@@ -2908,7 +2910,7 @@ public struct AnswerOptions: Equatable, Hashable {
          * How tokens are drawn; none: the likeliest, so that the same question gets the same answer.
          */sampling: RandomSampling?,
         /**
-         * Most milliseconds for an answer.
+         * Most milliseconds for an answer, the reading of the text included.
          */timeLimitMs: UInt64?,
         /**
          * A JSON Schema that the answer must validate against.
@@ -4845,7 +4847,7 @@ public func FfiConverterTypeDeviceChoice_lower(_ value: DeviceChoice) -> RustBuf
 public enum FeatureStatus: Equatable, Hashable {
 
     /**
-     * It isn't here and can't be fetched.
+     * This build can't run it, or it isn't here and can't be fetched.
      */
     case unavailable
     /**

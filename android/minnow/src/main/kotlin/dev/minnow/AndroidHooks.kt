@@ -8,7 +8,6 @@ import android.content.res.Configuration
 import android.os.Bundle
 import java.io.File
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.launch
@@ -27,9 +26,11 @@ public suspend fun ModelStore.Companion.open(context: Context, client: HttpClien
  * Gives memory back whenever Android asks for it, until the returned handle is closed: caches when the app leaves the screen or memory
  * runs low, the weights too when the process is in danger. The next call reads them again.
  *
+ * The handle holds the assistant: close both together. An assistant that lives as long as the process needs no handle.
+ *
  * ```kotlin
- * class BankApplication : Application() {
- *     suspend fun openAssistant() = Assistant.open(model).also { it.observeMemory(this) }
+ * Assistant.open(model).use { assistant ->
+ *     assistant.observeMemory(context).use { … }
  * }
  * ```
  */
@@ -93,7 +94,7 @@ public fun memoryPressureOf(trimLevel: Int): MemoryPressure? = when (trimLevel) 
 }
 
 private class MemoryCallbacks(private val assistant: Assistant) : ComponentCallbacks2, AutoCloseable {
-    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+    private val scope = CoroutineScope(SupervisorJob() + CallDispatcher)
 
     override fun onTrimMemory(level: Int) {
         memoryPressureOf(level)?.let(::trim)

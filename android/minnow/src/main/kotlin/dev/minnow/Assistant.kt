@@ -1,11 +1,11 @@
 package dev.minnow
 
 import dev.minnow.ffi.NativeAssistant
+import dev.minnow.ffi.NativeChat
 import dev.minnow.ffi.ProgressListener
 import dev.minnow.ffi.openAssistant
 import java.io.File
 import java.util.concurrent.atomic.AtomicBoolean
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.channels.ProducerScope
 import kotlinx.coroutines.flow.Flow
@@ -31,12 +31,12 @@ import dev.minnow.ffi.OpenOptions as NativeOpenOptions
  * token, the others wait.
  *
  * An assistant holds the model's weights in memory until [close]. Open it once and keep it, in a `ViewModel` or for the whole app.
+ *
+ * It is an interface so that an app's own tests can do without a model. New versions add functions to it.
  */
-public class Assistant private constructor(private val native: NativeAssistant) : AutoCloseable {
-    private val opened = AtomicBoolean(true)
-
+public interface Assistant : AutoCloseable {
     /** What was opened, and on what it runs. */
-    public val model: ModelInfo = native.facts().toPublic()
+    public val model: ModelInfo
 
     /**
      * Summarises a text with its own sentences, so that nothing in the summary is invented.
@@ -46,14 +46,13 @@ public class Assistant private constructor(private val native: NativeAssistant) 
      * @throws MinnowException.InvalidInput for limits of zero, or a text over 1 MiB.
      * @throws MinnowException.Closed after [close].
      */
-    public suspend fun summarize(text: String, options: SummarizeOptions = SummarizeOptions()): Summary =
-        calling { native.summarize(text.wellFormed(), options.toNative(), null).toPublic() }
+    public suspend fun summarize(text: String, options: SummarizeOptions = SummarizeOptions()): Summary
 
     /** As [summarize], with the share that is done while it runs. The flow is cold: each collection is a call of its own. */
     public fun summarizeWithProgress(
         text: String,
         options: SummarizeOptions = SummarizeOptions(),
-    ): Flow<TaskUpdate<Summary>> = updates { native.summarize(text.wellFormed(), options.toNative(), it).toPublic() }
+    ): Flow<TaskUpdate<Summary>>
 
     /**
      * Says which of [labels] a text has, or that the model doesn't know.
@@ -67,19 +66,14 @@ public class Assistant private constructor(private val native: NativeAssistant) 
         text: String,
         labels: List<String>,
         options: ClassifyOptions = ClassifyOptions(),
-    ): Classification = calling {
-        native.classify(text.wellFormed(), labels.map { it.wellFormed() }, options.minConfidence, null).toPublic()
-    }
+    ): Classification
 
     /** As [classify], with the share that is done while it runs. The flow is cold: each collection is a call of its own. */
     public fun classifyWithProgress(
         text: String,
         labels: List<String>,
         options: ClassifyOptions = ClassifyOptions(),
-    ): Flow<TaskUpdate<Classification>> =
-        updates { listener ->
-            native.classify(text.wellFormed(), labels.map { it.wellFormed() }, options.minConfidence, listener).toPublic()
-        }
+    ): Flow<TaskUpdate<Classification>>
 
     /**
      * Finds the events that a text asks for. Dates are resolved by rules, never invented by the model.
@@ -88,8 +82,7 @@ public class Assistant private constructor(private val native: NativeAssistant) 
      * @throws MinnowException.InvalidInput for a text over 1 MiB.
      * @throws MinnowException.Closed after [close].
      */
-    public suspend fun schedule(text: String, options: ScheduleOptions = ScheduleOptions()): Schedule =
-        calling { native.schedule(text.wellFormed(), options.toNative()).toPublic() }
+    public suspend fun schedule(text: String, options: ScheduleOptions = ScheduleOptions()): Schedule
 
     /**
      * Starts a conversation, or goes on with a saved one.
@@ -98,42 +91,20 @@ public class Assistant private constructor(private val native: NativeAssistant) 
      * @throws MinnowException.Memory where the context doesn't fit.
      * @throws MinnowException.Closed after [close].
      */
-    public suspend fun chat(options: ChatOptions = ChatOptions()): Chat {
-        return Chat(callingFor(free = { it.shutDownAndClose() }) { native.chat(options.toNative()) }, this)
-    }
+    public suspend fun chat(options: ChatOptions = ChatOptions()): Chat
 
     /**
      * Gives memory back. What is running goes on; the next call makes or reads again what it needs, so nothing else changes.
      *
      * On Android, [observeMemory] calls this when the system asks for memory.
      */
-    public suspend fun trim(pressure: MemoryPressure) {
-        calling {
-            native.trim(
-                when (pressure) {
-                    MemoryPressure.MODERATE -> NativeMemoryPressure.MODERATE
-                    MemoryPressure.CRITICAL -> NativeMemoryPressure.CRITICAL
-                },
-            )
-        }
-    }
+    public suspend fun trim(pressure: MemoryPressure)
 
     /**
      * Stops what runs and gives the model's memory back. Returns at once, so the main thread may call it; calls that were running end
      * with [MinnowException.Closed]. A second close does nothing.
      */
-    override fun close() {
-        if (opened.compareAndSet(true, false)) native.shutDownAndClose()
-    }
-
-    private fun <T> updates(call: suspend (ProgressListener) -> T): Flow<TaskUpdate<T>> =
-        channelFlow {
-            val result = calling { call(progressTo(this@channelFlow)) }
-            send(TaskUpdate.Done(result))
-        }
-            // a slow reader doesn't hold the model up; there is a share for each sentence or label at most
-            .buffer(Channel.UNLIMITED)
-            .flowOn(Dispatchers.Default)
+    override fun close()
 
     public companion object {
         /**
@@ -147,9 +118,67 @@ public class Assistant private constructor(private val native: NativeAssistant) 
          */
         public suspend fun open(model: File, options: AssistantOptions = AssistantOptions()): Assistant {
             val free = { unused: NativeAssistant -> unused.shutDownAndClose() }
-            return Assistant(callingFor(free) { openAssistant(model.path.wellFormed(), options.toNative()) })
+            return OpenedAssistant(callingFor(free) { openAssistant(model.path.wellFormed(), options.toNative()) })
         }
     }
+}
+
+/** The assistant whose model is open in the native library. */
+private class OpenedAssistant(private val native: NativeAssistant) : Assistant {
+    private val opened = AtomicBoolean(true)
+
+    override val model: ModelInfo = native.facts().toPublic()
+
+    override suspend fun summarize(text: String, options: SummarizeOptions) = summarize(text, options, null)
+
+    override fun summarizeWithProgress(text: String, options: SummarizeOptions) = updates { summarize(text, options, it) }
+
+    private suspend fun summarize(text: String, options: SummarizeOptions, listener: ProgressListener?): Summary =
+        calling { native.summarize(text.wellFormed(), options.toNative(), listener).toPublic() }
+
+    override suspend fun classify(text: String, labels: List<String>, options: ClassifyOptions) =
+        classify(text, labels, options, null)
+
+    override fun classifyWithProgress(text: String, labels: List<String>, options: ClassifyOptions) =
+        updates { classify(text, labels, options, it) }
+
+    private suspend fun classify(
+        text: String,
+        labels: List<String>,
+        options: ClassifyOptions,
+        listener: ProgressListener?,
+    ): Classification = calling {
+        native.classify(text.wellFormed(), labels.map { it.wellFormed() }, options.minConfidence, listener).toPublic()
+    }
+
+    override suspend fun schedule(text: String, options: ScheduleOptions): Schedule =
+        calling { native.schedule(text.wellFormed(), options.toNative()).toPublic() }
+
+    override suspend fun chat(options: ChatOptions): Chat {
+        val chat = callingFor(free = { unused: NativeChat -> unused.shutDownAndClose() }) { native.chat(options.toNative()) }
+        return OpenedChat(chat, this)
+    }
+
+    override suspend fun trim(pressure: MemoryPressure) {
+        calling {
+            native.trim(
+                when (pressure) {
+                    MemoryPressure.MODERATE -> NativeMemoryPressure.MODERATE
+                    MemoryPressure.CRITICAL -> NativeMemoryPressure.CRITICAL
+                },
+            )
+        }
+    }
+
+    override fun close() {
+        if (opened.compareAndSet(true, false)) native.shutDownAndClose()
+    }
+
+    private fun <T> updates(call: suspend (ProgressListener) -> T): Flow<TaskUpdate<T>> =
+        channelFlow { send(TaskUpdate.Done(call(progressTo(this@channelFlow)))) }
+            // a slow reader doesn't hold the model up; there is a share for each sentence or label at most
+            .buffer(Channel.UNLIMITED)
+            .flowOn(CallDispatcher)
 }
 
 /** How a model is opened. */

@@ -4,7 +4,6 @@ import dev.minnow.ffi.NativeChat
 import dev.minnow.ffi.TextListener
 import java.time.Duration
 import java.util.concurrent.atomic.AtomicBoolean
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.buffer
@@ -18,15 +17,10 @@ import kotlinx.coroutines.sync.withLock
  *
  * The model remembers what was said, so each turn only reads what is new. Turns are taken one after the other: a second waits for the
  * first. Where the conversation outgrows the context, its oldest turns are forgotten, the instruction never.
+ *
+ * It is an interface so that an app's own tests can do without a model. New versions add functions to it.
  */
-public class Chat internal constructor(
-    private val native: NativeChat,
-    /** Kept so that a chat alone keeps its model open: an assistant that nobody holds is closed by the garbage collector. */
-    @Suppress("unused") private val owner: Assistant,
-) : AutoCloseable {
-    private val turn = Mutex()
-    private val opened = AtomicBoolean(true)
-
+public interface Chat : AutoCloseable {
     /**
      * Says [text] and gives the answer once it is complete. A cancelled answer stays in the conversation as far as it came.
      *
@@ -35,8 +29,7 @@ public class Chat internal constructor(
      * @throws MinnowException.Unsupported for a schema with a keyword that can't be enforced.
      * @throws MinnowException.Closed after [close] of this chat or its assistant.
      */
-    public suspend fun say(text: String, options: AnswerOptions = AnswerOptions()): Answer =
-        turn.withLock { calling { native.say(text.wellFormed(), options.toNative(), null).toPublic() } }
+    public suspend fun say(text: String, options: AnswerOptions = AnswerOptions()): Answer
 
     /**
      * Says [text] and gives the answer piece by piece, whole characters only. The flow is cold: each collection is a turn. Ending the
@@ -44,31 +37,51 @@ public class Chat internal constructor(
      *
      * Fails as [say] does.
      */
-    public fun stream(text: String, options: AnswerOptions = AnswerOptions()): Flow<ChatEvent> =
-        channelFlow {
-            val listener = object : TextListener {
-                override fun onText(piece: String) {
-                    trySend(ChatEvent.Text(piece))
-                }
-            }
-            val answer = turn.withLock { calling { native.say(text.wellFormed(), options.toNative(), listener).toPublic() } }
-            send(ChatEvent.Done(answer))
-        }
-            // a slow reader loses nothing, and doesn't hold the model up: an answer is a few kilobytes
-            .buffer(Channel.UNLIMITED)
-            .flowOn(Dispatchers.Default)
+    public fun stream(text: String, options: AnswerOptions = AnswerOptions()): Flow<ChatEvent>
 
     /**
      * What was said so far, the instruction included: save it, and pass it as [ChatOptions.history] later. Waits for a running answer.
      *
      * @throws MinnowException.Closed after [close] of this chat or its assistant.
      */
-    public suspend fun messages(): List<ChatMessage> = turn.withLock { calling { native.messages().map { it.toPublic() } } }
+    public suspend fun messages(): List<ChatMessage>
 
     /**
      * Ends the answer that is on its way and gives the conversation's memory back. Returns at once; a running call ends with
      * [MinnowException.Closed]. A second close does nothing.
      */
+    override fun close()
+}
+
+/** A chat of the native library. */
+internal class OpenedChat(
+    private val native: NativeChat,
+    /** Kept so that a chat alone keeps its model open: an assistant that nobody holds is closed by the garbage collector. */
+    @Suppress("unused") private val owner: Assistant,
+) : Chat {
+    private val turn = Mutex()
+    private val opened = AtomicBoolean(true)
+
+    override suspend fun say(text: String, options: AnswerOptions): Answer = say(text, options, null)
+
+    override fun stream(text: String, options: AnswerOptions): Flow<ChatEvent> =
+        channelFlow {
+            val listener = object : TextListener {
+                override fun onText(piece: String) {
+                    trySend(ChatEvent.Text(piece))
+                }
+            }
+            send(ChatEvent.Done(say(text, options, listener)))
+        }
+            // a slow reader loses nothing, and doesn't hold the model up: an answer is a few kilobytes
+            .buffer(Channel.UNLIMITED)
+            .flowOn(CallDispatcher)
+
+    private suspend fun say(text: String, options: AnswerOptions, listener: TextListener?): Answer =
+        turn.withLock { calling { native.say(text.wellFormed(), options.toNative(), listener).toPublic() } }
+
+    override suspend fun messages(): List<ChatMessage> = turn.withLock { calling { native.messages().map { it.toPublic() } } }
+
     override fun close() {
         if (opened.compareAndSet(true, false)) native.shutDownAndClose()
     }
@@ -113,7 +126,7 @@ public data class AnswerOptions(
     public val maxTokens: Int = 256,
     /** How tokens are drawn; `null`: the likeliest each time, so that the same question gets the same answer. */
     public val sampling: RandomSampling? = null,
-    /** Most time for an answer, once the text has been read; it then ends with [AnswerEnd.LENGTH]. */
+    /** Most time for an answer, the reading of the text included; it then ends with [AnswerEnd.LENGTH], as far as it came. */
     public val timeLimit: Duration? = null,
     /** A JSON Schema; an answer that ends with [AnswerEnd.COMPLETE] is JSON that validates against it. */
     public val jsonSchema: String? = null,
@@ -137,9 +150,9 @@ public data class Answer(
     public val end: AnswerEnd,
     /** Its length in tokens. */
     public val tokens: Int,
-    /** From when the text has been read to the first token. */
+    /** From the call to the first token; `null` where the time limit came first. Waiting for a turn doesn't count. */
     public val timeToFirstToken: Duration?,
-    /** From when the text has been read to the end. */
+    /** From the call to the end. Waiting for a turn doesn't count. */
     public val totalTime: Duration,
 )
 
@@ -171,9 +184,14 @@ private fun AnswerOptions.toNative() =
     dev.minnow.ffi.AnswerOptions(
         maxTokens = maxTokens.positive("maxTokens"),
         sampling = sampling?.let { dev.minnow.ffi.RandomSampling(it.temperature, it.topP, it.seed.toULong()) },
-        timeLimitMs = timeLimit?.let { it.seconds.coerceIn(0, MOST_SECONDS) * 1000 + it.nano / 1_000_000 }?.toULong(),
+        timeLimitMs = timeLimit?.toNativeMillis(),
         jsonSchema = jsonSchema?.wellFormed(),
     )
+
+private fun Duration.toNativeMillis(): ULong {
+    if (isNegative) throw MinnowException.InvalidInput("timeLimit", "$this, expected no less than 0 (timeLimit)")
+    return (seconds.coerceAtMost(MOST_SECONDS) * 1000 + nano / 1_000_000).toULong()
+}
 
 /** A hundred years: who means "no limit" gets none. */
 private const val MOST_SECONDS = 3_155_760_000L

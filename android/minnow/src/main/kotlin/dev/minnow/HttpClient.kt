@@ -71,11 +71,19 @@ private fun systemGet(url: String, headers: Map<String, String>): HttpResponse {
 
 /** The app's client as the native library's. */
 internal class NativeTransport(private val client: HttpClient) : HttpTransport {
+    /** What the client threw last. */
+    @Volatile
+    var lastFailure: Exception? = null
+
     override fun get(url: String, headers: List<HttpHeader>): HttpAnswer =
         failing { Answer(client.get(url, headers.associate { it.name to it.value })) }
 
-    private class Answer(private val response: HttpResponse) : HttpAnswer {
-        override fun status(): UShort = failing { response.status.toUShort() }
+    private inner class Answer(private val response: HttpResponse) : HttpAnswer {
+        override fun status(): UShort = failing {
+            val status = response.status
+            if (status !in 100..999) throw IOException("the HTTP client says status $status")
+            status.toUShort()
+        }
 
         override fun headers(): List<HttpHeader> = failing { response.headers.map { (name, value) -> HttpHeader(name, value) } }
 
@@ -89,13 +97,13 @@ internal class NativeTransport(private val client: HttpClient) : HttpTransport {
 
         override fun finish() = failing { response.close() }
     }
-}
 
-private inline fun <T> failing(act: () -> T): T = try {
-    act()
-} catch (error: IOException) {
-    throw TransportException.Failed(error.message ?: error.javaClass.simpleName)
-} catch (error: SecurityException) {
-    // no INTERNET permission
-    throw TransportException.Failed(error.message ?: "not allowed")
+    /** Of whatever an app's client throws, the native library is told a line; [lastFailure] has the rest. */
+    private inline fun <T> failing(act: () -> T): T = try {
+        act()
+    } catch (@Suppress("TooGenericExceptionCaught") error: Exception) {
+        lastFailure = error
+        val kind = error.javaClass.simpleName
+        throw TransportException.Failed(error.message?.lineSequence()?.first()?.let { "$kind: $it" } ?: kind)
+    }
 }

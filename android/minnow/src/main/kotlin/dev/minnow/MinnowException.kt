@@ -29,11 +29,11 @@ public sealed class MinnowException(message: String, cause: Throwable?) : Except
     /** The compute device failed or is missing. */
     public class Device(message: String, cause: Throwable? = null) : MinnowException(message, cause)
 
-    /** The text and its answer don't fit into the model's context: shorten the text, or open a longer context. */
+    /** The text and its answer don't fit into the conversation's context: shorten the text, or open a longer context. */
     public class ContextFull(
-        /** Tokens that the call needed. */
+        /** Tokens that the text takes. */
         public val needed: Long,
-        /** Tokens that the context holds. */
+        /** Tokens that there is room for: those of the context, less the room for an answer. */
         public val available: Long,
         message: String,
         cause: Throwable? = null,

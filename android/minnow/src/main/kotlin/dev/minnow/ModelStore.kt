@@ -5,7 +5,6 @@ import dev.minnow.ffi.FetchStage
 import dev.minnow.ffi.NativeStore
 import dev.minnow.ffi.openStore
 import java.io.File
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.buffer
@@ -25,28 +24,30 @@ import kotlinx.coroutines.flow.flowOn
  *
  * A model is used only after its length and SHA-256 agree with the catalogue. Downloads that break off go on where they stopped. Two
  * calls, or two processes, that want the same model share one download.
+ *
+ * It is an interface so that an app's own tests can do without a network. New versions add functions to it.
  */
-public class ModelStore private constructor(private val native: NativeStore) : AutoCloseable {
+public interface ModelStore : AutoCloseable {
     /**
      * Every model of the catalogue and whether it is here.
      *
      * @throws MinnowException.Closed after [close].
      */
-    public suspend fun models(): List<Model> = calling { native.list().map { it.toPublic() } }
+    public suspend fun models(): List<Model>
 
     /**
      * One model of the catalogue: its size and terms before it is downloaded, and whether it is here.
      *
      * @throws MinnowException.Catalogue for a name that there isn't.
      */
-    public suspend fun model(name: String): Model = calling { native.describe(name.wellFormed()).toPublic() }
+    public suspend fun model(name: String): Model
 
     /**
      * Whether a model can be used now. Looks at names and lengths only: cheap enough for every start of the app.
      *
      * @throws MinnowException.Catalogue for a name that there isn't.
      */
-    public suspend fun checkStatus(name: String): FeatureStatus = model(name).status
+    public suspend fun checkStatus(name: String): FeatureStatus
 
     /**
      * Where a model is that is here: for [Assistant.open].
@@ -54,29 +55,17 @@ public class ModelStore private constructor(private val native: NativeStore) : A
      * @throws MinnowException.NotStored where it isn't here.
      * @throws MinnowException.Catalogue for a name that there isn't.
      */
-    public suspend fun file(name: String): File = calling { File(native.path(name.wellFormed())) }
+    public suspend fun file(name: String): File
 
     /**
      * Fetches a model. The flow is cold, ends with [DownloadStatus.DownloadCompleted] or [DownloadStatus.DownloadFailed], and throws
      * nothing. Ending the collection cancels the download; what has come in is kept for the next one.
      *
-     * A model that is here already is checked and reported as completed.
+     * A model that is here already is checked, which reads all of it, and reported as completed.
      *
      * @param acceptLicence the user has read and accepted the model's terms: see [Model.licenceMustBeAccepted].
      */
-    public fun download(name: String, acceptLicence: Boolean = false): Flow<DownloadStatus> =
-        channelFlow {
-            try {
-                val total = calling { native.describe(name.wellFormed()).bytes.toLong() }
-                send(DownloadStatus.DownloadStarted(total))
-                val path = calling { native.fetch(name.wellFormed(), acceptLicence, relay(total) { trySend(it) }) }
-                send(DownloadStatus.DownloadCompleted(File(path)))
-            } catch (error: MinnowException) {
-                send(DownloadStatus.DownloadFailed(error))
-            }
-        }
-            .buffer(Channel.UNLIMITED)
-            .flowOn(Dispatchers.Default)
+    public fun download(name: String, acceptLicence: Boolean = false): Flow<DownloadStatus>
 
     /**
      * Computes the checksums of a model that is here, which reads all of it.
@@ -84,14 +73,10 @@ public class ModelStore private constructor(private val native: NativeStore) : A
      * @throws MinnowException.ModelFile for a file that isn't what the catalogue describes: download it again.
      * @throws MinnowException.NotStored where it isn't here.
      */
-    public suspend fun verify(name: String) {
-        calling { native.verify(name.wellFormed()) }
-    }
+    public suspend fun verify(name: String)
 
     /** Gives the store up; models stay where they are, and running downloads go on until their flow ends. */
-    override fun close() {
-        native.close()
-    }
+    override fun close()
 
     public companion object {
         /** The model to start with: SmolLM2 135M, 98 MB, Apache-2.0. */
@@ -108,13 +93,50 @@ public class ModelStore private constructor(private val native: NativeStore) : A
             folder: File,
             catalogue: String? = null,
             client: HttpClient = HttpClient.system(),
-        ): ModelStore =
-            ModelStore(
-                callingFor(free = { unused: NativeStore -> unused.close() }) {
-                    openStore(folder.path.wellFormed(), catalogue?.wellFormed(), NativeTransport(client))
-                },
-            )
+        ): ModelStore {
+            val transport = NativeTransport(client)
+            val native = callingFor(free = { unused: NativeStore -> unused.close() }) {
+                openStore(folder.path.wellFormed(), catalogue?.wellFormed(), transport)
+            }
+            return OpenedStore(native, transport)
+        }
     }
+}
+
+/** A store of the native library. */
+private class OpenedStore(private val native: NativeStore, private val transport: NativeTransport) : ModelStore {
+    override suspend fun models(): List<Model> = calling { native.list().map { it.toPublic() } }
+
+    override suspend fun model(name: String): Model = calling { native.describe(name.wellFormed()).toPublic() }
+
+    override suspend fun checkStatus(name: String): FeatureStatus = model(name).status
+
+    override suspend fun file(name: String): File = calling { File(native.path(name.wellFormed())) }
+
+    override fun download(name: String, acceptLicence: Boolean): Flow<DownloadStatus> =
+        channelFlow {
+            try {
+                val model = model(name)
+                val news = DownloadNews(model) { trySend(it) }
+                transport.lastFailure = null
+                if (model.status != FeatureStatus.AVAILABLE) news.start()
+                val path = calling { native.fetch(name.wellFormed(), acceptLicence, news) }
+                send(DownloadStatus.DownloadCompleted(File(path)))
+            } catch (error: MinnowException.Download) {
+                val cause = transport.lastFailure ?: error.cause
+                send(DownloadStatus.DownloadFailed(MinnowException.Download(error.message.orEmpty(), cause)))
+            } catch (error: MinnowException) {
+                send(DownloadStatus.DownloadFailed(error))
+            }
+        }
+            .buffer(Channel.UNLIMITED)
+            .flowOn(CallDispatcher)
+
+    override suspend fun verify(name: String) {
+        calling { native.verify(name.wellFormed()) }
+    }
+
+    override fun close() = native.close()
 }
 
 /** A model that the catalogue knows. */
@@ -139,7 +161,7 @@ public data class Model(
 
 /** Whether a model can be used now. */
 public enum class FeatureStatus {
-    /** It isn't here and can't be downloaded on this device. */
+    /** It isn't here and can't be downloaded on this device, or this version of Minnow can't run its family of models. */
     UNAVAILABLE,
 
     /** It isn't here, or not completely; it can be downloaded. */
@@ -152,9 +174,9 @@ public enum class FeatureStatus {
     AVAILABLE,
 }
 
-/** News of a download. */
+/** News of a download. Progress comes a few times a second, and once at the end of each file. */
 public sealed interface DownloadStatus {
-    /** The download begins. */
+    /** The download begins; left out for a model that is here. */
     public data class DownloadStarted(
         /** The model's size. */
         public val bytesToDownload: Long,
@@ -176,19 +198,36 @@ public sealed interface DownloadStatus {
 
     /** The model can't be had now; nothing comes after it. */
     public data class DownloadFailed(
-        /** Why. */
+        /** Why; the cause of a [MinnowException.Download] is what the HTTP client threw last, where it threw something. */
         public val error: MinnowException,
     ) : DownloadStatus
 }
 
-/** Adds the bytes of several files up. */
-private fun relay(modelBytes: Long, tell: (DownloadStatus) -> Unit) = object : FetchListener {
+/** Adds the bytes of several files up, and tells of them no more often than a progress bar moves. */
+private class DownloadNews(private val model: Model, private val tell: (DownloadStatus) -> Unit) : FetchListener {
     private val doneOf = mutableMapOf<String, Long>()
+    private var started = false
+    private var toldAt = 0L
+
+    fun start() {
+        if (!started) tell(DownloadStatus.DownloadStarted(model.bytes))
+        started = true
+    }
 
     override fun onProgress(stage: FetchStage, file: String, done: ULong, total: ULong) {
         if (stage == FetchStage.WAITING) return
+        // a model that seemed to be here was damaged
+        if (stage == FetchStage.DOWNLOADING) start()
         doneOf[file] = done.toLong()
-        tell(DownloadStatus.DownloadProgress(doneOf.values.sum(), modelBytes))
+        val now = System.nanoTime()
+        if (started && (done == total || now - toldAt >= PAUSE_NANOS)) {
+            toldAt = now
+            tell(DownloadStatus.DownloadProgress(doneOf.values.sum(), model.bytes))
+        }
+    }
+
+    private companion object {
+        const val PAUSE_NANOS = 100_000_000L
     }
 }
 

@@ -2,6 +2,7 @@ package dev.minnow
 
 import kotlin.coroutines.coroutineContext
 import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.withContext
@@ -10,11 +11,14 @@ import dev.minnow.ffi.MinnowException as NativeException
 
 // Crossing into the native library: off the caller's thread, and with exceptions that an app can use.
 
+/** Where calls into the native library start. Threads of its own, as many as needed up to this: they don't wait for what else the app does. */
+internal val CallDispatcher: CoroutineDispatcher = Dispatchers.IO.limitedParallelism(16)
+
 /**
  * Calls the native library on a background thread: handing a long text over, and loading the library at the first call, take longer
  * than a frame.
  */
-internal suspend fun <T> calling(call: suspend () -> T): T = withContext(Dispatchers.Default) {
+internal suspend fun <T> calling(call: suspend () -> T): T = withContext(CallDispatcher) {
     try {
         NativeLibrary.load()
         call()

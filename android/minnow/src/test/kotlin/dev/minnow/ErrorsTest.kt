@@ -53,12 +53,19 @@ class ErrorsTest {
         assertEquals("sentences", argument { assistant.summarize("hello", SummarizeOptions(sentences = 0)) })
         assertEquals("sentences", argument { assistant.summarize("hello", SummarizeOptions(sentences = -1)) })
         assertEquals("threads", argument { Assistant.open(TestModel.file, AssistantOptions(threads = 0)) })
-        assertEquals("json_schema", argument { assistant.chat().use { it.say("hi", AnswerOptions(jsonSchema = "{")) } })
+        assertEquals("jsonSchema", argument { assistant.chat().use { it.say("hi", AnswerOptions(jsonSchema = "{")) } })
         assertEquals("text", argument { assistant.summarize("word ".repeat(300_000)) })
         val options = ScheduleOptions(ZonedDateTime.of(2026, 2, 1, 9, 0, 0, 0, ZoneId.of("UTC")))
         val impossible = assertFailsWith<MinnowException.ImpossibleDate> { assistant.schedule("Meet me on 30 February 2027", options) }
         assertTrue("30" in impossible.message!!, impossible.message)
-        assertEquals("default_duration", argument { assistant.schedule("hi", options.copy(defaultDuration = Duration.ZERO)) })
+        assertEquals("defaultDuration", argument { assistant.schedule("hi", options.copy(defaultDuration = Duration.ZERO)) })
+        assertEquals("maxWords", argument { assistant.summarize("hello", SummarizeOptions(maxWords = 0)) })
+        assertEquals("minConfidence", argument { assistant.classify("hello", listOf("a", "b"), ClassifyOptions(2f)) })
+        assistant.chat().use { chat ->
+            assertEquals("maxTokens", argument { chat.say("hi", AnswerOptions(maxTokens = 0)) })
+            assertEquals("timeLimit", argument { chat.say("hi", AnswerOptions(timeLimit = Duration.ofMillis(-1))) })
+            assertEquals("topP", argument { chat.say("hi", AnswerOptions(sampling = RandomSampling(seed = 1, topP = 2f))) })
+        }
     }
 
     @Test
@@ -66,6 +73,8 @@ class ErrorsTest {
         assistant.chat(ChatOptions(contextTokens = 64)).use { chat ->
             val error = assertFailsWith<MinnowException.ContextFull> { chat.say("many words ".repeat(200)) }
             assertTrue(error.needed > error.available && error.available in 1..64, error.message)
+            val huge = assertFailsWith<MinnowException.ContextFull> { chat.say("many words ".repeat(500_000)) }
+            assertTrue(huge.needed > 1_000_000, huge.message)
         }
     }
 

@@ -8,7 +8,9 @@ import java.net.InetAddress
 import java.net.InetSocketAddress
 import java.nio.file.Path
 import java.security.MessageDigest
+import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executors
+import java.util.concurrent.TimeUnit
 import kotlin.random.Random
 import kotlin.test.AfterTest
 import kotlin.test.Test
@@ -107,7 +109,7 @@ class ModelStoreTest {
         assertEquals(FeatureStatus.AVAILABLE, store.checkStatus("fish"))
         assertEquals(file, store.file("fish"))
         store.verify("fish")
-        assertIs<DownloadStatus.DownloadCompleted>(store.download("fish").toList().last(), "a second time there is nothing to do")
+        assertEquals(listOf<DownloadStatus>(DownloadStatus.DownloadCompleted(file)), store.download("fish").toList(), "nothing to do")
         assertEquals(1, requests.size)
     }
 
@@ -137,17 +139,50 @@ class ModelStoreTest {
             Thread.sleep(20)
         }
         assertTrue(kept in 500_000..2_500_000, "$kept bytes")
-        assertEquals(FeatureStatus.DOWNLOADABLE, store.checkStatus("fish").let { if (it == FeatureStatus.DOWNLOADING) settle(store) else it })
+        assertEquals(FeatureStatus.DOWNLOADABLE, settled(store))
     }
 
-    /** The status once the cancelled download has noticed. */
-    private suspend fun settle(store: ModelStore): FeatureStatus {
+    @Test
+    fun `a cancelled download doesn't wait for a client that waits`() {
+        val gaveUp = CountDownLatch(1)
+        val client = HttpClient { _, _ ->
+            object : HttpResponse {
+                private var pieces = 0
+                override val status = 200
+                override val headers = emptyMap<String, String>()
+
+                override fun read(): ByteArray {
+                    if (pieces++ > 0) gaveUp.await(60, TimeUnit.SECONDS)
+                    return ByteArray(1000)
+                }
+
+                override fun close() = Unit
+            }
+        }
+        testStore(client = client) { store ->
+            store.download("fish").first { it is DownloadStatus.DownloadProgress }
+            assertEquals(FeatureStatus.DOWNLOADABLE, settled(store))
+            gaveUp.countDown()
+        }
+    }
+
+    /** The status once a cancelled download has noticed. */
+    private suspend fun settled(store: ModelStore): FeatureStatus {
         repeat(100) {
             if (store.checkStatus("fish") != FeatureStatus.DOWNLOADING) return store.checkStatus("fish")
             Thread.sleep(20)
         }
         return store.checkStatus("fish")
     }
+
+    @Test
+    fun `a family that can't be run is unavailable and not downloaded`() =
+        testStore(catalogue().replace("\"llama\"", "\"whale\"")) { store ->
+            assertEquals(FeatureStatus.UNAVAILABLE, store.checkStatus("fish"))
+            val failed = assertIs<DownloadStatus.DownloadFailed>(store.download("fish").toList().last())
+            assertTrue("whale" in assertIs<MinnowException.Unsupported>(failed.error).message!!)
+            assertEquals(0, requests.size)
+        }
 
     @Test
     fun `a server without the model is a failed download with its words`() = testStore { store ->
@@ -163,6 +198,17 @@ class ModelStoreTest {
         testStore(client = client) { store ->
             val failed = assertIs<DownloadStatus.DownloadFailed>(store.download("fish").toList().last())
             assertTrue("no network here" in failed.error.message!!, failed.error.message)
+            assertIs<IOException>(failed.error.cause)
+        }
+    }
+
+    @Test
+    fun `a client that throws what it shouldn't is a failed download without a stack trace in its words`() {
+        val client = HttpClient { _, _ -> error("a broken client") }
+        testStore(client = client) { store ->
+            val failed = assertIs<DownloadStatus.DownloadFailed>(store.download("fish").toList().last())
+            assertTrue("IllegalStateException: a broken client" in failed.error.message!!, failed.error.message)
+            assertTrue("at dev.minnow" !in failed.error.message!!, failed.error.message)
         }
     }
 

@@ -1,9 +1,11 @@
 package dev.minnow
 
+import java.time.Duration
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
+import kotlin.test.assertNull
 import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
@@ -64,6 +66,21 @@ class StreamingTest {
             val later = chat.messages().last()
             assertEquals(partial, later, "nothing is added afterwards")
             chat.say("Thanks", AnswerOptions(maxTokens = 2))
+        }
+    }
+
+    @Test
+    fun `the time limit counts the reading of the text too`() = testWithModel { assistant ->
+        assistant.chat().use { chat ->
+            val letter = "Please tell me what this account costs each month and why. ".repeat(80)
+            var answer: Answer
+            val took = measureTime { answer = chat.say(letter, AnswerOptions(timeLimit = Duration.ofMillis(50))) }
+            assertEquals(AnswerEnd.LENGTH to 0, answer.end to answer.tokens, "it takes longer to read")
+            assertNull(answer.timeToFirstToken)
+            assertTrue(took < 5.seconds, "it took $took")
+            val next = chat.say("Thanks", AnswerOptions(maxTokens = 2))
+            val first = checkNotNull(next.timeToFirstToken)
+            assertTrue(first <= next.totalTime && first > Duration.ofMillis(1), "$first of ${next.totalTime}")
         }
     }
 
