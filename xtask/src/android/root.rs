@@ -72,7 +72,8 @@ impl Root {
             "cd /minnow && PATH=/usr/bin:/bin RUSTC_BOOTSTRAP=1 CARGO_HOME=/cargo-home CARGO_TARGET_DIR=/android/{target} \
              {variable}_LINKER=ld.lld {variable}_RUSTFLAGS=\"{flags}\" \
              cargo rustc --package {package} --lib --profile {profile} --target {triple} -Zbuild-std=std,panic_unwind \
-             --crate-type cdylib -- {link}",
+             --crate-type cdylib -- {link} {generation}",
+            generation = library::generation(),
             package = library::PACKAGE,
             profile = library::PROFILE,
         );
