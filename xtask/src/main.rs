@@ -5,7 +5,9 @@
 mod android;
 mod bindings;
 mod ci;
+mod debian;
 mod demo;
+mod ios;
 mod model;
 mod shipped;
 mod system;
@@ -40,6 +42,11 @@ enum Task {
         #[command(subcommand)]
         what: android::Android,
     },
+    /// Tests the Swift package
+    Ios {
+        #[command(subcommand)]
+        what: ios::Ios,
+    },
     /// Checks formatting, lints and what is shipped, then runs every test
     Ci,
 }
@@ -64,6 +71,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Bindings { check } => bindings::run(&shell, check),
         Task::Android { what } => android::run(&shell, &what),
+        Task::Ios { what } => ios::run(&shell, &what),
         Task::Ci => ci::run(&shell),
     }
 }

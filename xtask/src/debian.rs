@@ -1,0 +1,75 @@
+//! Debian in a folder: for compilers that this machine doesn't have. Made once, by root, and reused.
+
+use crate::system;
+use anyhow::{Context, Result, ensure};
+use minnow_models::desktop;
+use std::env;
+use std::path::{Path, PathBuf};
+use xshell::{Shell, cmd};
+
+/// Written last, so that a root that was interrupted is made again.
+const COMPLETE: &str = "minnow-root";
+
+/// What a root is made of.
+pub struct Recipe {
+    /// The name of its folder in the cache.
+    pub name: &'static str,
+    /// Debian's release.
+    pub suite: &'static str,
+    /// The packages to install, with commas between them.
+    pub packages: &'static str,
+    /// How long it takes and how large it gets, for who waits.
+    pub cost: &'static str,
+}
+
+/// A folder with Debian in it.
+#[derive(Debug)]
+pub struct Root(PathBuf);
+
+/// Makes it, unless it is there.
+pub fn ensure(shell: &Shell, recipe: &Recipe) -> Result<Root> {
+    let Recipe { name, suite, packages, cost } = recipe;
+    let root = desktop::cache_folder()?.join(name);
+    if root.join(COMPLETE).exists() {
+        return Ok(Root(root));
+    }
+    let user = cmd!(shell, "id -u").quiet().read()?;
+    ensure!(user == "0", "a Debian root can be made by root only");
+    system::ensure_programs(shell, &[("debootstrap", "debootstrap")])?;
+    println!("xtask: making a Debian root in {} ({cost})", root.display());
+    shell.remove_path(&root)?;
+    let mirror = mirror(shell)?;
+    cmd!(shell, "debootstrap --variant=minbase --include={packages} {suite} {root} {mirror}").quiet().run()?;
+    shell.write_file(root.join(COMPLETE), "made by cargo xtask\n")?;
+    Ok(Root(root))
+}
+
+/// Where this machine's own packages come from.
+fn mirror(shell: &Shell) -> Result<String> {
+    let (format, what) = ("$(REPO_URI)", "Created-By: Packages");
+    let addresses = cmd!(shell, "apt-get indextargets --format {format} {what}").quiet().read()?;
+    addresses.lines().next().map(str::to_owned).context("this machine's apt knows no mirror")
+}
+
+impl Root {
+    /// Runs a script inside, which sees folders of this machine under other names. The mounts are in a namespace that ends with it.
+    pub fn run(&self, shell: &Shell, folders: &[(&Path, &str)], script: &str) -> Result<()> {
+        let root = &self.0;
+        let mut mounts = vec![
+            format!("mount -t proc proc '{}'", root.join("proc").display()),
+            format!("cp /etc/resolv.conf '{}'", root.join("etc").display()),
+        ];
+        for (outside, name) in [(Path::new("/dev"), "dev")].iter().chain(folders) {
+            let mount = root.join(name);
+            shell.create_dir(&mount)?;
+            mounts.push(format!("mount --bind '{}' '{}'", outside.display(), mount.display()));
+        }
+        let outer = format!(r#"{} && exec chroot "$0" sh -c "$1""#, mounts.join(" && "));
+        let command = cmd!(shell, "unshare --mount sh -c {outer} {root} {script}").quiet();
+        // What this process was told about rustup's Rust doesn't hold inside.
+        let rustup =
+            env::vars().map(|(name, _)| name).filter(|name| name.starts_with("RUSTUP_") || name.starts_with("CARGO"));
+        rustup.fold(command, |command, name| command.env_remove(name)).run()?;
+        Ok(())
+    }
+}
