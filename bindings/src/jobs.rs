@@ -155,8 +155,8 @@ fn unanswered() -> MinnowError {
     MinnowError::Device { reason: "there was no thread for this call (cpu)".into() }
 }
 
-/// Does `work` on another thread and waits for nothing: giving a model's memory back takes longer than a frame. Where there is no thread,
-/// `work` is dropped undone.
+/// Does `work` on another thread and waits for nothing: giving a model's memory back takes longer than a frame, and an app's HTTP client may
+/// wait for a minute. Where there is no thread, `work` is dropped undone.
 pub(crate) fn elsewhere(work: impl FnOnce() + Send + 'static) {
     if let Err(error) = spawn(work) {
         // what the closure held was dropped here then

@@ -129,22 +129,29 @@ impl Drop for Open {
 mod tests {
     use super::*;
     use std::ops::ControlFlow;
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Instant;
 
-    /// Serves pieces, and at their end waits until it is told to go on.
+    /// Serves pieces, and waits at their end.
     struct Server {
         pieces: Vec<Vec<u8>>,
         waits: Option<Duration>,
         finished: Arc<AtomicBool>,
     }
 
-    struct Served(std::sync::Mutex<Vec<Vec<u8>>>, Option<Duration>, Arc<AtomicBool>);
+    struct Served {
+        /// The last one first.
+        pieces: Mutex<Vec<Vec<u8>>>,
+        waits: Option<Duration>,
+        finished: Arc<AtomicBool>,
+    }
 
     impl HttpTransport for Server {
         fn get(&self, _: String, _: Vec<HttpHeader>) -> Result<Arc<dyn HttpAnswer>, TransportError> {
             let pieces = self.pieces.iter().rev().cloned().collect();
-            Ok(Arc::new(Served(std::sync::Mutex::new(pieces), self.waits, self.finished.clone())))
+            let (waits, finished) = (self.waits, self.finished.clone());
+            Ok(Arc::new(Served { pieces: Mutex::new(pieces), waits, finished }))
         }
     }
 
@@ -158,15 +165,15 @@ mod tests {
         }
 
         fn read(&self) -> Result<Vec<u8>, TransportError> {
-            let piece = jobs::lock(&self.0).pop();
-            if let (None, Some(wait)) = (&piece, self.1) {
+            let piece = jobs::lock(&self.pieces).pop();
+            if let (None, Some(wait)) = (&piece, self.waits) {
                 std::thread::sleep(wait);
             }
             Ok(piece.unwrap_or_default())
         }
 
         fn finish(&self) -> Result<(), TransportError> {
-            self.2.store(true, Ordering::SeqCst);
+            self.finished.store(true, Ordering::SeqCst);
             Ok(())
         }
     }
@@ -175,7 +182,8 @@ mod tests {
     struct Kept {
         head: ResponseHead,
         body: Vec<u8>,
-        cancel_after: Option<(usize, CancelToken)>,
+        /// Is cancelled by the first piece.
+        cancel: Option<CancelToken>,
     }
 
     impl ResponseSink for Kept {
@@ -186,7 +194,7 @@ mod tests {
 
         fn body(&mut self, bytes: &[u8]) -> ControlFlow<()> {
             self.body.extend_from_slice(bytes);
-            if let Some((_, cancel)) = self.cancel_after.as_ref().filter(|(most, _)| self.body.len() >= *most) {
+            if let Some(cancel) = &self.cancel {
                 cancel.cancel();
             }
             ControlFlow::Continue(())
@@ -218,7 +226,7 @@ mod tests {
         let waits = Some(Duration::from_secs(5));
         let server = Server { pieces: vec![b"ab".to_vec()], waits, finished: finished.clone() };
         let cancel = CancelToken::new();
-        let mut kept = Kept { cancel_after: Some((2, cancel.clone())), ..Kept::default() };
+        let mut kept = Kept { cancel: Some(cancel.clone()), ..Kept::default() };
         let begun = Instant::now();
         AppTransport(Arc::new(server)).get(&request(), &mut kept, &cancel).unwrap();
         assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());

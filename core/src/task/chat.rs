@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::generate::{CancelToken, Engine, Finish, GenerateOptions, Generation, Session, SessionOptions};
+use crate::generate::{CancelToken, Engine, GenerateOptions, Generation, Session, SessionOptions};
 use crate::text::{Message, RenderOptions, Role, SpecialTokens};
 use crate::{Error, Result};
 
@@ -47,7 +47,7 @@ impl Chat {
     /// it came. Where the conversation has outgrown the context, its oldest turns are forgotten, the instruction never.
     ///
     /// The answer's times count from the call on, the reading of `text` included. A time limit that passes before the first token
-    /// gives an empty answer that ends with [`Finish::Length`].
+    /// gives an empty answer that ends with [`Finish::Length`](crate::Finish::Length).
     ///
     /// # Errors
     /// `InvalidInput` for an empty text, `ContextFull` for a text that doesn't fit even alone; after an error the turn is as
@@ -86,19 +86,13 @@ impl Chat {
         self.session.rewind(shared);
         let deadline = options.time_limit.and_then(|limit| asked.checked_add(limit));
         let in_time = deadline.map_or_else(|| cancel.clone(), |deadline| cancel.until(deadline));
-        let read = self.session.feed(&ids[shared..], &in_time);
-        tracing::debug!(tokens = ids.len(), shared, took = ?asked.elapsed(), "prompt read");
-        match read {
-            Err(Error::Cancelled) if !cancel.is_cancelled() => Ok(Generation {
-                ids: Vec::new(),
-                text: String::new(),
-                finish: Finish::Length,
-                first_token: None,
-                total: asked.elapsed(),
-            }),
-            Err(error) => Err(error),
-            Ok(()) => self.session.generate_since(asked, options, cancel, on_text),
+        match self.session.feed(&ids[shared..], &in_time) {
+            // out of time, and so is the answer before its first token
+            Err(Error::Cancelled) if !cancel.is_cancelled() => {}
+            read => read?,
         }
+        tracing::debug!(tokens = ids.len(), shared, took = ?asked.elapsed(), "prompt read");
+        self.session.generate_since(asked, options, cancel, on_text)
     }
 
     /// The ids of the conversation, after forgetting as many of the oldest turns as it takes to fit.

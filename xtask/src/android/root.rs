@@ -42,7 +42,7 @@ impl Root {
              {variable}_LINKER=ld.lld {variable}_RUSTFLAGS=\"{flags}\" \
              cargo rustc --package {package} --lib --profile {profile} --target {triple} -Zbuild-std=std,panic_unwind \
              --crate-type cdylib -- {link} {generation}",
-            generation = library::generation(),
+            generation = library::GENERATION,
             package = library::PACKAGE,
             profile = library::PROFILE,
         );
