@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
-use minnow::{Assistant, CancelToken, ClassifyOptions, Engine, EngineOptions, MemoryPressure as Pressure};
+use minnow::{Assistant, CancelToken, ClassifyOptions, Engine, EngineOptions, MemoryPressure as Pressure, Pause};
 
 use crate::chat::{NativeChat, OpenedChat};
 use crate::error::{MinnowError, Result};
@@ -26,6 +26,17 @@ pub(crate) struct Shared {
     opened: Mutex<Option<Assistant>>,
     pub(crate) jobs: Jobs,
     chats: Mutex<Vec<Weak<Mutex<Option<OpenedChat>>>>>,
+    rest: Mutex<Rest>,
+}
+
+/// Whether the model rests.
+#[derive(Default)]
+struct Rest {
+    /// The last word of the app: the pause itself comes a step later, and may come after the app has thought better of it.
+    wanted: bool,
+    /// Whether a thread waits for the pause.
+    waiting: bool,
+    pause: Option<Pause>,
 }
 
 impl Shared {
@@ -49,6 +60,26 @@ impl Shared {
     }
 }
 
+/// A wait for a pause; it ends when this is dropped, however that came about.
+struct Waiting(Arc<Shared>);
+
+impl Waiting {
+    /// `None` where the model rests already, or somebody waits for that.
+    fn begin(shared: &Arc<Shared>) -> Option<Self> {
+        let mut rest = lock(&shared.rest);
+        rest.wanted = true;
+        let needed = !rest.waiting && rest.pause.is_none();
+        rest.waiting |= needed;
+        needed.then(|| Self(shared.clone()))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        lock(&self.0.rest).waiting = false;
+    }
+}
+
 /// Opens the model at `path`: a .gguf file, or a folder with config.json and model.safetensors.
 ///
 /// # Errors
@@ -66,7 +97,7 @@ pub async fn open_assistant(path: String, options: OpenOptions) -> Result<Arc<Na
     let assistant = opened.await?;
     let facts = facts(assistant.engine());
     let opened = Mutex::new(Some(assistant));
-    let shared = Shared { opened, jobs: Jobs::default(), chats: Mutex::default() };
+    let shared = Shared { opened, jobs: Jobs::default(), chats: Mutex::default(), rest: Mutex::default() };
     Ok(Arc::new(NativeAssistant { shared: Arc::new(shared), facts }))
 }
 
@@ -167,9 +198,32 @@ impl NativeAssistant {
         .await
     }
 
+    /// Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
+    pub async fn pause(&self) -> Result<()> {
+        let assistant = self.shared.assistant()?;
+        let Some(waiting) = Waiting::begin(&self.shared) else { return Ok(()) };
+        jobs::detached(move |cancel| {
+            let pause = assistant.engine().pause(cancel)?;
+            let mut rest = lock(&waiting.0.rest);
+            if rest.wanted && !waiting.0.jobs.is_closed() {
+                rest.pause = Some(pause);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends a pause. Returns at once; without one it does nothing.
+    pub fn resume(&self) {
+        let mut rest = lock(&self.shared.rest);
+        rest.wanted = false;
+        rest.pause = None;
+    }
+
     /// Cancels what runs and gives the model up. Returns at once; calls that were running end with `Closed`.
     pub fn shut_down(&self) {
         self.shared.jobs.close();
+        self.resume();
         let shared = self.shared.clone();
         let opened = lock(&self.shared.opened).take();
         jobs::elsewhere(move || {

@@ -18,8 +18,8 @@ mod text;
 pub use assistant::Assistant;
 pub use error::{Error, Location, Result};
 pub use generate::{
-    CancelToken, Engine, EngineOptions, Finish, GenerateOptions, Generation, MemoryPressure, Overflow, Perplexity,
-    Sampling, Session, SessionOptions, Shape, log_probability, log_sum_exp, perplexity,
+    CancelToken, Engine, EngineOptions, Finish, GenerateOptions, Generation, MemoryPressure, Overflow, Pause,
+    Perplexity, Sampling, Session, SessionOptions, Shape, log_probability, log_sum_exp, perplexity,
 };
 pub use inspect::{ModelInfo, TensorSummary, inspect};
 pub use model::{CachePrecision, ModelConfig, RopeScaling};

@@ -1,4 +1,7 @@
-//! Sessions: the same numbers whatever the chunks, rewinding, cancelling, the end of the context, two sessions at once.
+//! Sessions: the same numbers whatever the chunks, rewinding, cancelling, pausing, the end of the context, two sessions at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use minnow::{CancelToken, Engine, Error, Finish, GenerateOptions, MemoryPressure, Overflow, Sampling, SessionOptions};
 use minnow_tests::{cpu, data, differences};
@@ -132,6 +135,48 @@ fn a_cancelled_prompt_is_an_error() {
     let mut session = tiny().session(SessionOptions::default()).unwrap();
     assert!(matches!(session.feed(&ids(9), &cancel), Err(Error::Cancelled)));
     assert!(session.tokens().is_empty());
+}
+
+#[test]
+fn a_paused_engine_rests_and_then_goes_on_where_it_was() {
+    let engine = tiny();
+    let cancel = CancelToken::new();
+    let answer = |told: &mut dyn FnMut()| {
+        let mut session = engine.session(SessionOptions::default()).unwrap();
+        session.feed(&ids(9), &cancel).unwrap();
+        session.generate(&GenerateOptions::default().max_new_tokens(40), &cancel, |_| told()).unwrap().ids
+    };
+    let alone = answer(&mut || ());
+    let pieces = AtomicUsize::new(0);
+    let paused = std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            answer(&mut || {
+                pieces.fetch_add(1, Ordering::SeqCst);
+                // a listener slow enough for the pause to come in the middle
+                std::thread::sleep(Duration::from_millis(5));
+            })
+        });
+        while pieces.load(Ordering::SeqCst) < 3 {
+            std::thread::yield_now();
+        }
+        let pause = engine.pause(&cancel).unwrap();
+        // the step that was running has told its piece, if any
+        std::thread::sleep(Duration::from_millis(50));
+        let before = pieces.load(Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(pieces.load(Ordering::SeqCst), before);
+        // who waits in a pause can be cancelled
+        let other = CancelToken::new();
+        other.cancel();
+        assert!(matches!(
+            engine.session(SessionOptions::default()).unwrap().feed(&ids(9), &other),
+            Err(Error::Cancelled)
+        ));
+        assert!(!running.is_finished());
+        drop(pause);
+        running.join().unwrap()
+    });
+    assert_eq!(paused, alone);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use burn::tensor::DType;
 use super::cancel::CancelToken;
 use super::constraint::ConstraintVocabulary;
 use super::session::{Session, SessionOptions};
-use super::turn::Turns;
+use super::turn::{Turn, Turns};
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
 use crate::tensor::{ComputeDevice, DevicePreference, DeviceReport, rows, to_host};
@@ -83,6 +83,13 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
+/// A rest for the device, from [`Engine::pause`]: it ends when this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Pause {
+    _turn: Turn,
+}
+
 struct Shared {
     /// Where the weights come from, for when they were given up.
     path: PathBuf,
@@ -96,7 +103,7 @@ struct Shared {
     report: DeviceReport,
     cache_dtype: DType,
     pool: rayon::ThreadPool,
-    turns: Turns,
+    turns: Arc<Turns>,
 }
 
 impl Engine {
@@ -147,7 +154,7 @@ impl Engine {
                 report,
                 cache_dtype,
                 pool,
-                turns: Turns::default(),
+                turns: Arc::default(),
             }),
         })
     }
@@ -204,6 +211,18 @@ impl Engine {
             *lock(&self.shared.decoder) = None;
         }
         tracing::debug!(?pressure, "trimmed");
+    }
+
+    /// Lets no step run until the returned value is dropped: the device rests, and what was running goes on where it was. For systems
+    /// that end an app whose GPU works out of sight.
+    ///
+    /// Blocks while a step is running, a token or a chunk of a prompt. The thread that holds the pause must not use the engine: it would
+    /// wait for itself.
+    ///
+    /// # Errors
+    /// `Cancelled` where `cancel` came first.
+    pub fn pause(&self, cancel: &CancelToken) -> Result<Pause> {
+        Ok(Pause { _turn: self.shared.turns.take(cancel)? })
     }
 
     /// A new, empty conversation with this model.

@@ -18,7 +18,7 @@ mod trial;
 mod turn;
 
 pub use cancel::CancelToken;
-pub use engine::{Engine, EngineOptions, MemoryPressure};
+pub use engine::{Engine, EngineOptions, MemoryPressure, Pause};
 pub(crate) use likelihood::softmax;
 pub use likelihood::{log_probability, log_sum_exp};
 pub use perplexity::{Perplexity, perplexity};

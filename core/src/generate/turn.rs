@@ -3,7 +3,7 @@
 //! `std::sync::Mutex` makes no promise about order, and a long generation that locks again at once would starve the others.
 
 use std::collections::BTreeSet;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::cancel::CancelToken;
@@ -38,14 +38,14 @@ impl State {
 
 /// A turn; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Turn<'a>(&'a Turns);
+pub(super) struct Turn(Arc<Turns>);
 
 impl Turns {
     /// Waits for a turn.
     ///
     /// # Errors
     /// `Cancelled` where `cancel` came first.
-    pub(super) fn take(&self, cancel: &CancelToken) -> Result<Turn<'_>> {
+    pub(super) fn take(self: &Arc<Self>, cancel: &CancelToken) -> Result<Turn> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let ticket = state.next_ticket;
         state.next_ticket += 1;
@@ -56,11 +56,11 @@ impl Turns {
             }
             state = self.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
-        Ok(Turn(self))
+        Ok(Turn(self.clone()))
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).serve_next();
         self.0.changed.notify_all();
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn turns_come_in_the_order_asked() {
-        let turns = Turns::default();
+        let turns = Arc::new(Turns::default());
         let (order, served) = mpsc::channel();
         std::thread::scope(|scope| {
             let first = turns.take(&CancelToken::new()).unwrap();
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_panicking_holder_gives_its_turn_back() {
-        let turns = Turns::default();
+        let turns = Arc::new(Turns::default());
         let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _turn = turns.take(&CancelToken::new()).unwrap();
             panic!("in a step");
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn who_cancels_leaves_the_queue() {
-        let turns = Turns::default();
+        let turns = Arc::new(Turns::default());
         let first = turns.take(&CancelToken::new()).unwrap();
         let cancel = CancelToken::new();
         cancel.cancel();

@@ -28,40 +28,59 @@ extension ModelStore {
 import UIKit
 
 extension Assistant {
-    /// Gives memory back whenever the system asks for it, for as long as the returned value is held: caches when the app leaves the
-    /// screen, the weights too when memory runs out. The next call reads them again.
+    /// Follows the app for as long as the returned value is held.
     ///
-    /// The value holds the assistant: keep both in the same place.
+    /// - Memory goes back whenever the system asks for it: caches of idle conversations when the app leaves the screen, the weights too
+    ///   when memory runs out. The next call reads them again.
+    /// - A model on the GPU rests while the app is out of sight, where the system ends apps that use the GPU. Calls that were running
+    ///   go on when the app comes back.
+    ///
+    /// The value holds the assistant: keep both in the same place. Open models while the app is in sight.
     ///
     /// ```swift
     /// let assistant = try await Assistant.open(file)
-    /// memory = assistant.observeMemory()
+    /// observation = assistant.observeApplication()
     /// ```
     @MainActor
-    public func observeMemory() -> MemoryObservation {
-        MemoryObservation([
-            (UIApplication.didEnterBackgroundNotification, .moderate),
-            (UIApplication.didReceiveMemoryWarningNotification, .critical),
-        ]) { pressure in
-            Task {
-                // closed meanwhile: there is nothing to give back
-                try? await self.trim(pressure)
-            }
+    public func observeApplication() -> ApplicationObservation {
+        ApplicationObservation([
+            (UIApplication.didEnterBackgroundNotification, { self.leaveScreen() }),
+            (UIApplication.willEnterForegroundNotification, { self.resume() }),
+            (UIApplication.didReceiveMemoryWarningNotification, { self.trimUnlessClosed(.critical) }),
+        ])
+    }
+
+    /// What the app does when it leaves the screen is given some seconds by the system: time for the step that is running to end.
+    @MainActor
+    private func leaveScreen() {
+        trimUnlessClosed(.moderate)
+        guard model.onGPU else { return }
+        let time = UIApplication.shared.beginBackgroundTask(withName: "Minnow")
+        Task {
+            try? await pause()
+            UIApplication.shared.endBackgroundTask(time)
+        }
+    }
+
+    private func trimUnlessClosed(_ pressure: MemoryPressure) {
+        Task {
+            // closed meanwhile: there is nothing to give back
+            try? await trim(pressure)
         }
     }
 }
 
-/// An assistant that follows the system's memory, from ``Assistant/observeMemory()``: until this is let go of.
-public final class MemoryObservation: @unchecked Sendable {
+/// An assistant that follows the app, from ``Assistant/observeApplication()``: until this is let go of.
+public final class ApplicationObservation: @unchecked Sendable {
     // Made once and only read: the notification centre takes its tokens back on any thread.
     private let tokens: [any NSObjectProtocol]
 
-    fileprivate init(
-        _ notifications: [(Notification.Name, MemoryPressure)],
-        _ act: @escaping @Sendable (MemoryPressure) -> Void
-    ) {
-        tokens = notifications.map { name, pressure in
-            NotificationCenter.default.addObserver(forName: name, object: nil, queue: nil) { _ in act(pressure) }
+    fileprivate init(_ reactions: [(Notification.Name, @MainActor @Sendable () -> Void)]) {
+        tokens = reactions.map { name, react in
+            // UIKit posts them on the main thread
+            NotificationCenter.default.addObserver(forName: name, object: nil, queue: .main) { _ in
+                MainActor.assumeIsolated(react)
+            }
         }
     }
 

@@ -122,11 +122,26 @@ public final class Assistant: Sendable {
 
     /// Gives memory back. What is running goes on; the next call makes or reads again what it needs, so nothing else changes.
     ///
-    /// On iOS, `observeMemory()` calls this when the system asks for memory.
+    /// On iOS, `observeApplication()` calls this when the system asks for memory.
     public func trim(_ pressure: MemoryPressure) async throws {
         try await calling {
             try await self.native.trim(pressure: pressure == .moderate ? .moderate : .critical)
         }
+    }
+
+    /// Lets the model rest until ``resume()``: calls wait before their next step, and go on where they were. Returns once no step is
+    /// running, which takes a token at most, or 256 tokens of a prompt. Time limits go on counting.
+    ///
+    /// On iOS, `observeApplication()` calls this while a model on the GPU is out of sight: the system ends apps whose GPU works there.
+    ///
+    /// - Throws: ``MinnowError/closed`` after ``close()``.
+    public func pause() async throws {
+        try await calling { try await self.native.pause() }
+    }
+
+    /// Ends a ``pause()``. Returns at once; without a pause it does nothing.
+    public func resume() {
+        native.resume()
     }
 
     /// Stops what runs and gives the model's memory back. Returns at once, so the main actor may call it; calls that were running end

@@ -1672,6 +1672,16 @@ public protocol NativeAssistantProtocol: AnyObject, Sendable {
     func facts()  -> ModelFacts
 
     /**
+     * Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
+     */
+    func pause() async throws
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */
+    func resume()
+
+    /**
      * Finds the events of a text.
      */
     func schedule(text: String, options: ScheduleOptions) async throws  -> Schedule
@@ -1796,6 +1806,36 @@ open func facts() -> ModelFacts  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
+     */
+open func pause()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeassistant_pause(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_void,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_void,
+            freeFunc: ffi_minnow_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */
+open func resume()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeassistant_resume(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
 }
 
     /**

@@ -1,6 +1,7 @@
 import Foundation
-import Minnow
 import XCTest
+
+@testable import Minnow
 
 /// Many calls at once, and a close in the middle of them.
 final class ConcurrencyTests: XCTestCase {
@@ -59,6 +60,60 @@ final class ConcurrencyTests: XCTestCase {
             let said = try await chat.messages().filter { $0.speaker == .user }.map(\.text)
             XCTAssertEqual(said, (0..<5).map { "Number \($0)" })
         }
+    }
+
+    func testAPausedModelRestsAndThenGoesOnWhereItWas() async throws {
+        try await withModel { assistant in
+            let options = AnswerOptions(maxTokens: 24)
+            let expected = try await assistant.chat().say("Name three colours.", options: options).text
+            let chat = try await assistant.chat()
+            let told = Locked(0)
+            let call = Task {
+                var text = ""
+                for try await event in chat.stream("Name three colours.", options: options) {
+                    told.with { $0 += 1 }
+                    if case .done(let answer) = event { text = answer.text }
+                }
+                return text
+            }
+            while told.with({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+            try await assistant.pause()
+            try await assistant.pause()
+            // what was under way arrives
+            try await Task.sleep(for: .milliseconds(100))
+            let before = told.with { $0 }
+            try await Task.sleep(for: .milliseconds(500))
+            XCTAssertEqual(told.with { $0 }, before)
+            // who waits in a pause can be cancelled
+            let other = Task { try await assistant.classify("Hello there", labels: Self.labels) }
+            try await Task.sleep(for: .milliseconds(50))
+            other.cancel()
+            await assertCancelled(other)
+
+            assistant.resume()
+            let text = try await call.value
+            XCTAssertEqual(text, expected)
+            // a pause that was thought better of leaves nothing behind
+            for _ in 0..<20 {
+                async let pause: Void = assistant.pause()
+                assistant.resume()
+                _ = try await pause
+            }
+            assistant.resume()
+            _ = try await assistant.classify("Hello there", labels: Self.labels)
+        }
+    }
+
+    func testACloseEndsAPause() async throws {
+        let assistant = try await TestModel.open()
+        try await assistant.pause()
+        let call = Task { try await assistant.classify("Hello there", labels: Self.labels) }
+        try await Task.sleep(for: .milliseconds(50))
+        assistant.close()
+        let error = try await failure { try await call.value }
+        XCTAssertEqual(error.kind, "closed")
+        let after = try await failure { try await assistant.pause() }
+        XCTAssertEqual(after.kind, "closed")
     }
 
     func testACloseWhileCallsRunEndsThemAsClosed() async throws {

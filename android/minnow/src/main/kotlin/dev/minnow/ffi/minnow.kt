@@ -849,6 +849,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativeassistant_facts(
     ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeassistant_pause(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeassistant_resume(
+    ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativeassistant_schedule(
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativeassistant_shut_down(
@@ -927,6 +931,10 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_facts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_minnow_ffi_fn_method_nativeassistant_pause(`ptr`: Long,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeassistant_resume(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_schedule(`ptr`: Long,`text`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_shut_down(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -3171,6 +3179,16 @@ internal interface NativeAssistantInterface {
     fun `facts`(): ModelFacts
 
     /**
+     * Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
+     */
+    suspend fun `pause`()
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */
+    fun `resume`()
+
+    /**
      * Finds the events of a text.
      */
     suspend fun `schedule`(`text`: kotlin.String, `options`: ScheduleOptions): Schedule
@@ -3364,6 +3382,46 @@ internal open class NativeAssistant: Disposable, AutoCloseable, NativeAssistantI
     }
     )
     }
+
+
+
+    /**
+     * Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `pause`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeassistant_pause(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */override fun `resume`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeassistant_resume(
+        it,
+        _status)
+}
+    }
+
 
 
 
