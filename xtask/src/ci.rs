@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: what must hold before a change goes in, cheapest check first.
 
-use crate::{android, bindings, shipped, test};
+use crate::{android, bindings, ios, shipped, test};
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
@@ -11,5 +11,6 @@ pub fn run(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings").run()?;
     bindings::run(shell, true)?;
     test::run(shell, &[])?;
+    ios::check_everything(shell)?;
     android::check_everything(shell)
 }

@@ -26,6 +26,12 @@ pub struct Recipe {
 #[derive(Debug)]
 pub struct Root(PathBuf);
 
+/// Whether roots can be made and run here.
+pub fn is_possible(shell: &Shell) -> Result<bool> {
+    let user = cmd!(shell, "id -u").quiet().read()?;
+    Ok(user == "0" && cmd!(shell, "unshare --mount true").quiet().ignore_stderr().run().is_ok())
+}
+
 /// Makes it, unless it is there.
 pub fn ensure(shell: &Shell, recipe: &Recipe) -> Result<Root> {
     let Recipe { name, suite, packages, cost } = recipe;
@@ -33,8 +39,7 @@ pub fn ensure(shell: &Shell, recipe: &Recipe) -> Result<Root> {
     if root.join(COMPLETE).exists() {
         return Ok(Root(root));
     }
-    let user = cmd!(shell, "id -u").quiet().read()?;
-    ensure!(user == "0", "a Debian root can be made by root only");
+    ensure!(is_possible(shell)?, "a Debian root can be made by root only, where there are mount namespaces");
     system::ensure_programs(shell, &[("debootstrap", "debootstrap")])?;
     println!("xtask: making a Debian root in {} ({cost})", root.display());
     shell.remove_path(&root)?;

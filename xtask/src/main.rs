@@ -3,12 +3,16 @@
 //! CI calls it and nothing else, so that what fails there fails at home in the same way.
 
 mod android;
+mod archive;
 mod bindings;
 mod ci;
 mod debian;
 mod demo;
+mod guide;
 mod ios;
+mod mobile;
 mod model;
+mod rust;
 mod shipped;
 mod system;
 mod test;
@@ -42,7 +46,7 @@ enum Task {
         #[command(subcommand)]
         what: android::Android,
     },
-    /// Tests the Swift package
+    /// Builds and tests what Apple apps use
     Ios {
         #[command(subcommand)]
         what: ios::Ios,

@@ -1,6 +1,5 @@
 //! The tools that come with rustc: a linker, `objcopy`, and the standard library of other systems.
 
-use crate::android::abi::Abi;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
@@ -26,15 +25,23 @@ pub fn objcopy(shell: &Shell, changes: &[&str], from: &Path, to: &Path) -> Resul
     Ok(())
 }
 
-/// Makes sure that rustc can compile for such a device. Returns whether it can.
-pub fn ensure_target(shell: &Shell, abi: Abi) -> Result<bool> {
-    let triple = abi.triple();
+/// Makes sure that rustc has a standard library for a system. Returns whether it has.
+pub fn ensure_target(shell: &Shell, triple: &str) -> Result<bool> {
     let libraries = PathBuf::from(cmd!(shell, "rustc --print target-libdir --target {triple}").quiet().read()?);
     if libraries.is_dir() {
         return Ok(true);
     }
-    println!("xtask: Rust's standard library for {abi} is missing");
+    println!("xtask: Rust's standard library for {triple} is missing");
     Ok(cmd!(shell, "rustup target add {triple}").run().is_ok())
+}
+
+/// Makes sure that the standard library's sources are there, and returns where.
+pub fn ensure_sources(shell: &Shell) -> Result<PathBuf> {
+    let sources = sysroot(shell)?.join("lib/rustlib/src/rust");
+    if !sources.is_dir() {
+        cmd!(shell, "rustup component add rust-src").run()?;
+    }
+    Ok(sources)
 }
 
 fn sysroot(shell: &Shell) -> Result<PathBuf> {

@@ -1,28 +1,4 @@
-// What only Apple's platforms have.
-
-#if canImport(Darwin)
-import Foundation
-
-extension ModelStore {
-    /// Opens the app's model store: a folder of its Application Support that isn't backed up.
-    ///
-    /// - Throws: as ``open(_:catalogue:client:)``; ``MinnowError/storage(_:)`` where the folder can't be made.
-    public static func open(client: any HTTPClient = URLSessionClient()) async throws -> ModelStore {
-        do {
-            let support = try FileManager.default.url(
-                for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            var folder = support.appendingPathComponent("minnow/models", isDirectory: true)
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            var values = URLResourceValues()
-            values.isExcludedFromBackup = true
-            try folder.setResourceValues(values)
-            return try await open(folder, client: client)
-        } catch let error as CocoaError {
-            throw MinnowError.storage("the app's model folder: \(error.localizedDescription)")
-        }
-    }
-}
-#endif
+// What only systems with UIKit have.
 
 #if canImport(UIKit) && !os(watchOS)
 import UIKit

@@ -4,7 +4,8 @@ internal import MinnowFFI
 /// Why a call gave no value, cut by what the app can do next.
 ///
 /// Messages say what was expected, what was found and where. They never hold the user's words, so they are safe to log and to report.
-/// A cancelled task throws `CancellationError` instead, as everywhere in Swift. New versions may add cases.
+/// A cancelled task throws `CancellationError` instead, as everywhere in Swift. New versions may add cases: end a `switch` with
+/// `default`.
 public enum MinnowError: LocalizedError {
     /// A model file is damaged, inconsistent or no model file: fetch it again, or take another.
     case modelFile(String)

@@ -48,6 +48,32 @@ public final class ModelStore: Sendable {
         return ModelStore(native, transport)
     }
 
+    /// The app's own store: a folder of its Application Support, on Apple's systems one that isn't backed up.
+    ///
+    /// - Throws: as ``open(_:catalogue:client:)``; ``MinnowError/storage(_:)`` where the folder can't be made.
+    public static func open(client: any HTTPClient = URLSessionClient()) async throws -> ModelStore {
+        try await open(appFolder(), client: client)
+    }
+
+    private static func appFolder() throws -> URL {
+        do {
+            let files = FileManager.default
+            let support = try files.url(
+                for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            let folder = support.appendingPathComponent("minnow/models", isDirectory: true)
+            try files.createDirectory(at: folder, withIntermediateDirectories: true)
+            #if canImport(Darwin)
+            var values = URLResourceValues()
+            values.isExcludedFromBackup = true
+            var writable = folder
+            try writable.setResourceValues(values)
+            #endif
+            return folder
+        } catch {
+            throw MinnowError.storage("the app's model folder: \(error.localizedDescription)")
+        }
+    }
+
     /// Every model of the catalogue and whether it is here.
     public func models() async throws -> [Model] {
         try await calling { try await self.native.list().map(Model.init) }

@@ -119,11 +119,25 @@ public struct EventTime: Sendable, Codable, Hashable {
 
 /// A point on the calendar.
 public enum EventMoment: Sendable, Codable, Hashable {
-    /// A whole day, in no zone: year, month and day of the Gregorian calendar, which is set. Its `date` is the midnight that it
-    /// begins with on this device.
+    /// A whole day, in no zone: year, month and day of the Gregorian calendar. ``date(in:)`` is when it begins.
     case day(DateComponents)
     /// A time of day in the user's zone.
     case time(Date, zone: TimeZone)
+
+    /// The moment itself; of a whole day, when it begins in `zone`. For calendars that know nothing but `Date`. `nil` for components of
+    /// an app's own that name no day.
+    public func date(in zone: TimeZone) -> Date? {
+        switch self {
+        case .time(let time, _):
+            return time
+        case .day(let day):
+            var calendar = Calendar(identifier: .gregorian)
+            calendar.timeZone = zone
+            guard day.year != nil, day.month != nil, day.day != nil else { return nil }
+            // where midnight is skipped, an hour later
+            return calendar.date(from: DateComponents(year: day.year, month: day.month, day: day.day))
+        }
+    }
 
     /// The day that it is on: year, month and day of the Gregorian calendar.
     public var day: DateComponents {

@@ -107,7 +107,8 @@ final class ConcurrencyTests: XCTestCase {
     func testACloseEndsAPause() async throws {
         let assistant = try await TestModel.open()
         try await assistant.pause()
-        let call = Task { try await assistant.classify("Hello there", labels: Self.labels) }
+        let labels = Self.labels
+        let call = Task { try await assistant.classify("Hello there", labels: labels) }
         try await Task.sleep(for: .milliseconds(50))
         assistant.close()
         let error = try await failure { try await call.value }

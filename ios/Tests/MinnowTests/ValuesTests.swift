@@ -13,14 +13,17 @@ final class ValuesTests: XCTestCase {
         XCTAssertNil(TextSpan(utf16: 3..<70).range(in: text))
     }
 
-    func testADayIsADateOnThisDevice() throws {
+    func testADayBeginsWhenItDoesInAZone() throws {
         let day = DateComponents(calendar: Calendar(identifier: .gregorian), year: 2027, month: 3, day: 5)
-        let start = try XCTUnwrap(EventMoment.day(day).day.date)
-        XCTAssertEqual(Calendar(identifier: .gregorian).dateComponents([.day, .hour], from: start), DateComponents(day: 5, hour: 0))
         let tokyo = TimeZone(identifier: "Asia/Tokyo")!
+        let london = TimeZone(identifier: "Europe/London")!
+        XCTAssertEqual(EventMoment.day(day).date(in: london), Date(timeIntervalSince1970: 1_804_204_800))
+        XCTAssertEqual(EventMoment.day(day).date(in: tokyo), Date(timeIntervalSince1970: 1_804_172_400))
+        XCTAssertNil(EventMoment.day(DateComponents(year: 2027)).date(in: tokyo))
         // an evening in London is the next day in Japan
         let evening = EventMoment.time(Date(timeIntervalSince1970: 1_804_190_400), zone: tokyo)
         XCTAssertEqual(evening.day, day)
+        XCTAssertEqual(evening.date(in: london), Date(timeIntervalSince1970: 1_804_190_400))
     }
 
     func testValuesSurviveBeingSaved() throws {

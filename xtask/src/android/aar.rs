@@ -6,9 +6,9 @@
 //! It signs nothing and uploads nothing.
 
 use super::abi::Abi;
-use super::archive::{self, Archive};
 use super::library::{self, FILE};
 use super::{consumer, maven};
+use crate::archive::{self, Archive};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -37,6 +37,12 @@ impl Abi {
         }
     }
 
+    /// Whether the GPU can be had. Old phones do without: cubecl's `buildid` doesn't compile for 32 bits, and hardly any of their
+    /// GPUs is worth its while.
+    pub fn has_gpu(self) -> bool {
+        self != Self::Arm32
+    }
+
     /// Debian's name.
     pub fn debian(self) -> &'static str {
         match self {

@@ -5,9 +5,9 @@
 //! shows without a phone. The key is a debug key made on this machine: for a release, use the Gradle project.
 
 use super::abi::Abi;
-use super::archive::{self, Archive};
 use super::library::FILE;
 use super::{aar, maven};
+use crate::archive::{self, Archive};
 use crate::system;
 use anyhow::{Context, Result, ensure};
 use std::io::Read;

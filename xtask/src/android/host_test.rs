@@ -7,6 +7,7 @@
 use crate::android::abi::Abi;
 use crate::android::bionic::{Bionic, Symbol};
 use crate::android::elf::Library;
+use crate::android::library::Processors;
 use crate::android::{folder, library, maven, stubs};
 use anyhow::{Context, Result, ensure};
 use std::collections::HashSet;
@@ -21,7 +22,7 @@ const LOAD: &str = "android/native/load.c";
 /// Builds, makes the stand-ins, calls a function of the library, then runs Kotlin's tests on it.
 pub fn run(shell: &Shell) -> Result<()> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "host-test needs Linux on x86_64");
-    let library = library::build(shell, Abi::X86_64)?;
+    let library = library::build(shell, Abi::X86_64, Processors::All)?;
     let shim = shim(shell, &library)?;
     let program = shim.join("load");
     cmd!(shell, "cc -Wall -Wextra -o {program} {LOAD}").quiet().run()?;

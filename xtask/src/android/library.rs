@@ -5,25 +5,40 @@
 
 use crate::android::abi::Abi;
 use crate::android::bionic::LEVEL;
-use crate::android::{folder, root, stubs, tools};
+use crate::android::{folder, root, stubs};
+use crate::mobile::{GENERATION, PACKAGE, PROFILE, RUSTFLAGS, SEPARATOR, paths_without_this_machine};
+use crate::rust;
 use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xshell::{Shell, cmd};
 
-/// The package, and the file that it becomes.
-pub const PACKAGE: &str = "minnow-ffi";
+/// The file that the package becomes.
 pub const FILE: &str = "libminnow_ffi.so";
-/// Cargo's profile for what apps ship.
-pub const PROFILE: &str = "mobile";
+
+/// What a library can run models on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processors {
+    /// The CPU, and the GPU where the kind of device has one that can be used
+    All,
+    /// The CPU
+    CpuOnly,
+}
+
+impl Processors {
+    /// What cargo is told about features.
+    pub fn features(self, abi: Abi) -> &'static [&'static str] {
+        if self == Self::All && abi.has_gpu() { &[] } else { &["--no-default-features"] }
+    }
+}
 
 /// Builds for one kind of device and returns where the library for apps is.
-pub fn build(shell: &Shell, abi: Abi) -> Result<PathBuf> {
+pub fn build(shell: &Shell, abi: Abi, processors: Processors) -> Result<PathBuf> {
     let begun = Instant::now();
-    let library = with_symbols(shell, abi)?;
+    let library = with_symbols(shell, abi, processors)?;
     let stripped = stripped(abi)?;
-    tools::strip(shell, &library, &stripped)?;
+    rust::strip(shell, &library, &stripped)?;
     let bytes = stripped.metadata().with_context(|| stripped.display().to_string())?.len();
     println!("xtask: {}: {bytes} bytes, {:.0} s", stripped.display(), begun.elapsed().as_secs_f32());
     Ok(stripped)
@@ -35,18 +50,18 @@ pub fn stripped(abi: Abi) -> Result<PathBuf> {
 }
 
 /// Builds for one kind of device and returns where the library with symbols is.
-pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
+pub fn with_symbols(shell: &Shell, abi: Abi, processors: Processors) -> Result<PathBuf> {
     let target = folder()?.join("target");
     let _target = shell.push_env("CARGO_TARGET_DIR", &target);
-    let (package, triple, link) =
-        (["--package", PACKAGE, "--lib", "--profile", PROFILE], abi.triple(), link_arguments(abi));
+    let package = [&["--package", PACKAGE, "--lib", "--profile", PROFILE], processors.features(abi)].concat();
+    let (triple, link) = (abi.triple(), link_arguments(abi));
     let mut flags = paths_without_this_machine()?;
     match Kit::find(shell, abi)? {
         Kit::Ndk(ndk) => {
             println!("xtask: building {FILE} for {abi} with the NDK in {}", ndk.display());
             let _flags = shell.push_env(RUSTFLAGS, flags.join(SEPARATOR));
             let _ndk = shell.push_env("ANDROID_NDK_HOME", &ndk);
-            tools::ensure_target(shell, abi)?;
+            rust::ensure_target(shell, abi.triple())?;
             let (abi, level) = (abi.name(), LEVEL.to_string());
             let link = link
                 .iter()
@@ -60,7 +75,7 @@ pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
             println!("xtask: building {FILE} for {abi} without the NDK: a check and not a release");
             flags.extend(stub_flags(&stubs::ensure(shell, abi)?));
             let _flags = shell.push_env(RUSTFLAGS, flags.join(SEPARATOR));
-            let _linker = shell.push_env(format!("{}_LINKER", cargo_variable(abi)), tools::linker(shell)?);
+            let _linker = shell.push_env(format!("{}_LINKER", cargo_variable(abi)), rust::linker(shell)?);
             let cargo = cmd!(shell, "cargo rustc {package...} --target {triple} --crate-type cdylib --");
             cargo.args(words(&link)).arg(GENERATION).run()?;
         }
@@ -68,15 +83,11 @@ pub fn with_symbols(shell: &Shell, abi: Abi) -> Result<PathBuf> {
             println!(
                 "xtask: building {FILE} for {abi} without the NDK and with Debian's Rust: a check and not a release"
             );
-            return root.build(shell, abi);
+            return root.build(shell, abi, processors);
         }
     }
     Ok(target.join(triple).join(PROFILE).join(FILE))
 }
-
-/// Where cargo reads flags for every crate from, and what stands between them.
-const RUSTFLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
-const SEPARATOR: &str = "\x1f";
 
 /// What there is to build with.
 enum Kit {
@@ -96,7 +107,7 @@ impl Kit {
             }
             println!("xtask: there is an NDK in {}, but no cargo-ndk (cargo install cargo-ndk)", ndk.display());
         }
-        Ok(if tools::ensure_target(shell, abi)? { Self::Rust } else { Self::Root(root::ensure(shell)?) })
+        Ok(if rust::ensure_target(shell, abi.triple())? { Self::Rust } else { Self::Root(root::ensure(shell)?) })
     }
 }
 
@@ -138,12 +149,6 @@ pub fn link_arguments(abi: Abi) -> Vec<String> {
     arguments
 }
 
-/// What rustc is told for the last step, which makes machine code of all crates together.
-///
-/// LLVM cuts repeated instructions out into functions of their own, on ARM, wherever that saves a byte. It doesn't count what each such
-/// function takes in the tables that a panic is unwound by, 28 bytes on average; the threshold is a little above that.
-pub const GENERATION: &str = "-Cllvm-args=-outliner-benefit-threshold=36";
-
 /// As arguments of rustc, for a linker that is called without a compiler driver.
 pub fn words(link: &[String]) -> impl Iterator<Item = String> {
     link.iter().flat_map(|argument| argument.split(' ')).map(|word| format!("-Clink-arg={word}"))
@@ -158,19 +163,6 @@ pub fn stub_flags(stubs: &Path) -> [String; 2] {
 /// How cargo's environment variables for such a device begin.
 pub fn cargo_variable(abi: Abi) -> String {
     format!("CARGO_TARGET_{}", abi.triple().to_uppercase().replace('-', "_"))
-}
-
-/// Where cargo keeps what it downloads.
-pub fn cargo_home() -> Result<PathBuf> {
-    let usual = || env::home_dir().map(|home| home.join(".cargo"));
-    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(usual).context("no home folder is known, set CARGO_HOME")
-}
-
-/// Flags that shorten the paths of dependencies in panic messages: they'd tell whose machine built the library, and take space.
-/// (Those of our own crates are relative already.)
-fn paths_without_this_machine() -> Result<Vec<String>> {
-    let registries = cargo_home()?.join("registry/src").read_dir().into_iter().flatten().flatten();
-    Ok(registries.map(|registry| format!("--remap-path-prefix={}/=", registry.path().display())).collect())
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ mod aar;
 mod abi;
 mod apk;
 mod apt;
-mod archive;
 mod bionic;
 mod check;
 mod consumer;
@@ -19,11 +18,11 @@ mod maven;
 mod root;
 mod size;
 mod stubs;
-mod tools;
 
 use abi::Abi;
 use anyhow::Result;
 use clap::Subcommand;
+use library::Processors;
 use minnow_models::desktop;
 use std::path::PathBuf;
 use xshell::Shell;
@@ -32,7 +31,13 @@ use xshell::Shell;
 #[derive(Debug, Subcommand)]
 pub enum Android {
     /// Builds libminnow_ffi.so: with the NDK where there is one, otherwise as a check
-    Build(Abis),
+    Build {
+        #[command(flatten)]
+        abis: Abis,
+        /// Leaves the GPU out: a third of the size, for apps that want nothing but the CPU
+        #[arg(long)]
+        cpu_only: bool,
+    },
     /// Checks what was built: page size, imports, exports, size and more
     Check(Abis),
     /// Tells which sections and crates take the space, from a build
@@ -60,7 +65,10 @@ pub struct Abis {
 /// Does it.
 pub fn run(shell: &Shell, what: &Android) -> Result<()> {
     match what {
-        Android::Build(Abis { abis }) => abis.iter().try_for_each(|&abi| library::build(shell, abi).map(drop)),
+        Android::Build { abis: Abis { abis }, cpu_only } => {
+            let processors = if *cpu_only { Processors::CpuOnly } else { Processors::All };
+            abis.iter().try_for_each(|&abi| library::build(shell, abi, processors).map(drop))
+        }
         Android::Check(Abis { abis }) => abis.iter().try_for_each(|&abi| check::run(shell, abi)),
         Android::Size(Abis { abis }) => abis.iter().try_for_each(|&abi| size::run(shell, abi)),
         Android::HostTest => host_test::run(shell),
@@ -74,7 +82,7 @@ pub fn run(shell: &Shell, what: &Android) -> Result<()> {
 /// What CI runs: the Kotlin code and its tests, the library for today's phones, and what is packed of both.
 pub fn check_everything(shell: &Shell) -> Result<()> {
     maven::test(shell)?;
-    library::build(shell, Abi::Arm64)?;
+    library::build(shell, Abi::Arm64, Processors::All)?;
     check::run(shell, Abi::Arm64)?;
     aar::run(shell, &[Abi::Arm64])?;
     apk::run(shell, &[Abi::Arm64])

@@ -4,8 +4,9 @@
 //! them along. Everything else is as without the root: the same stubs, the same kind of linker.
 
 use crate::android::abi::Abi;
+use crate::android::library::Processors;
 use crate::android::{folder, library, stubs};
-use crate::debian;
+use crate::{debian, mobile};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use xshell::Shell;
@@ -28,10 +29,10 @@ pub fn ensure(shell: &Shell) -> Result<Root> {
 
 impl Root {
     /// Builds the library in it, and returns where the library with symbols is.
-    pub fn build(&self, shell: &Shell, abi: Abi) -> Result<PathBuf> {
+    pub fn build(&self, shell: &Shell, abi: Abi, processors: Processors) -> Result<PathBuf> {
         stubs::ensure(shell, abi)?;
         let (android, target) = (folder()?, "target-of-root");
-        let (sources, cargo_home) = (shell.current_dir(), library::cargo_home()?);
+        let (sources, cargo_home) = (shell.current_dir(), mobile::cargo_home()?);
         let folders = [(sources.as_path(), "minnow"), (&cargo_home, "cargo-home"), (&android, "android")];
         let (triple, link) =
             (abi.triple(), library::words(&library::link_arguments(abi)).collect::<Vec<_>>().join(" "));
@@ -40,13 +41,14 @@ impl Root {
         let build = format!(
             "cd /minnow && PATH=/usr/bin:/bin RUSTC_BOOTSTRAP=1 CARGO_HOME=/cargo-home CARGO_TARGET_DIR=/android/{target} \
              {variable}_LINKER=ld.lld {variable}_RUSTFLAGS=\"{flags}\" \
-             cargo rustc --package {package} --lib --profile {profile} --target {triple} -Zbuild-std=std,panic_unwind \
+             cargo rustc --package {package} --lib --profile {profile} {features} --target {triple} -Zbuild-std=std,panic_unwind \
              --crate-type cdylib -- {link} {generation}",
-            generation = library::GENERATION,
-            package = library::PACKAGE,
-            profile = library::PROFILE,
+            generation = mobile::GENERATION,
+            package = mobile::PACKAGE,
+            features = processors.features(abi).join(" "),
+            profile = mobile::PROFILE,
         );
         self.0.run(shell, &folders, &build)?;
-        Ok(android.join(target).join(triple).join(library::PROFILE).join(library::FILE))
+        Ok(android.join(target).join(triple).join(mobile::PROFILE).join(library::FILE))
     }
 }

@@ -4,7 +4,8 @@
 //! Constants have no names (text, tables, what is mapped into the file at link time); they show in the table of sections only.
 
 use crate::android::abi::Abi;
-use crate::android::{library, tools};
+use crate::android::library::{self, Processors};
+use crate::rust;
 use anyhow::{Context, Result};
 use goblin::elf::section_header::{SHF_ALLOC, SHT_NOBITS};
 use goblin::elf::{Elf, sym};
@@ -17,10 +18,10 @@ const ROWS: usize = 40;
 
 /// Builds, then prints both tables.
 pub fn run(shell: &Shell, abi: Abi) -> Result<()> {
-    let path = library::with_symbols(shell, abi)?;
+    let path = library::with_symbols(shell, abi, Processors::All)?;
     let work = shell.create_temp_dir()?;
     let stripped = work.path().join(library::FILE);
-    tools::strip(shell, &path, &stripped)?;
+    rust::strip(shell, &path, &stripped)?;
     let total = stripped.metadata()?.len();
     let file = shell.read_binary_file(&path)?;
     let elf = Elf::parse(&file).with_context(|| path.display().to_string())?;

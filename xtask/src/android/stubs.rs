@@ -6,7 +6,8 @@
 
 use crate::android::abi::Abi;
 use crate::android::bionic::{Bionic, Symbol};
-use crate::android::{apt, folder, tools};
+use crate::android::{apt, folder};
+use crate::rust;
 use anyhow::{Context, Result};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ fn stub(shell: &Shell, abi: Abi, library: &str, symbols: &[Symbol<'_>], folder: 
     let (names, versions) = (work.path().join("names"), work.path().join("versions"));
     shell.write_file(&names, symbols.iter().map(|symbol| format!("{} = 0;\n", symbol.name)).collect::<String>())?;
     shell.write_file(&versions, version_script(symbols)?)?;
-    let (linker, machine, output) = (tools::linker(shell)?, abi.linker(), folder.join(library));
+    let (linker, machine, output) = (rust::linker(shell)?, abi.linker(), folder.join(library));
     let options = ["-flavor", "gnu", "-m", machine, "-shared", "-soname", library, "--version-script"];
     cmd!(shell, "{linker} {options...} {versions} -o {output} {names}").quiet().run()?;
     Ok(())
@@ -72,7 +73,7 @@ fn unwinder(shell: &Shell, abi: Abi, folder: &Path) -> Result<()> {
     let archives = versions.iter().map(|version| version.join("lib/libunwind.a"));
     let archive = archives.into_iter().find(|path| path.exists()).context("the package holds no lib/libunwind.a")?;
     let renames: Vec<&str> = RENAMED.iter().flat_map(|names| ["--redefine-sym", names]).collect();
-    tools::objcopy(shell, &renames, &archive, &library)?;
+    rust::objcopy(shell, &renames, &archive, &library)?;
     shell.remove_path(&unpacked)?;
     Ok(())
 }

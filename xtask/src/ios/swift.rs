@@ -1,53 +1,124 @@
-//! `cargo xtask ios …`: what is done for the Swift package by a command.
+//! Swift on Linux: a Debian root with its compiler, and what is run in it.
 //!
-//! Swift runs on Linux too, in a Debian that has it; what needs an Apple system is not here.
+//! The package, the guide's code and the sample bank are compiled in Swift 6 mode with every warning an error, and tested with the
+//! real engine. What only Apple's systems compile, the bank's views, is parsed.
 
+use crate::guide::{self, Fence};
 use crate::{debian, demo, model};
-use anyhow::{Context, Result};
-use clap::Subcommand;
-use minnow_models::desktop;
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xshell::Shell;
 
-/// Debian with a Swift compiler.
+/// Debian with a Swift compiler, and SQLite for the sample.
 const ROOT: debian::Recipe = debian::Recipe {
     name: "swift-root",
     suite: "trixie",
-    packages: "ca-certificates,git,libc6-dev,libstdc++-14-dev,swiftlang",
+    packages: "ca-certificates,git,libc6-dev,libsqlite3-dev,libstdc++-14-dev,swiftlang",
     cost: "some minutes, 3 GB",
 };
 
-/// What can be done for iOS.
-#[derive(Debug, Subcommand)]
-pub enum Ios {
-    /// Compiles the Swift package on Linux and runs its tests against this machine's native library
-    Test,
-}
+/// The page with the quick start.
+const GUIDE: &str = "docs/ios.md";
 
-/// Does it.
-pub fn run(shell: &Shell, what: &Ios) -> Result<()> {
-    match what {
-        Ios::Test => test(shell),
-    }
-}
+/// What every build is told: where the native library is, and that a warning is an error.
+const STRICT: &str = "-Xlinker -L/programs -Xswiftc -warnings-as-errors";
 
-fn test(shell: &Shell) -> Result<()> {
+/// What nobody formats: generated.
+const GENERATED: &str = "MinnowFFI.swift";
+
+/// Compiles the packages and runs their tests.
+pub fn test(shell: &Shell) -> Result<()> {
     let programs = demo::build_all(shell)?;
     let model = model::ensure(shell)?;
     let root = debian::ensure(shell, &ROOT)?;
     let begun = Instant::now();
-    let build = desktop::cache_folder()?.join("swift-build");
+    let build = super::folder()?.join("swift-build");
     shell.create_dir(&build)?;
+    write_guide(shell, &build.join("guide"))?;
     let (models, file) = (model.parent().context("the model is in no folder")?, model.file_name().unwrap_or_default());
     let folders =
         [(shell.current_dir(), "minnow"), (programs, "programs"), (models.to_owned(), "models"), (build, "build")];
-    let folders: Vec<_> = folders.iter().map(|(outside, name)| (outside.as_path(), *name)).collect();
-    let script = format!(
-        "cd /minnow/ios && HOME=/root LD_LIBRARY_PATH=/programs MINNOW_TEST_MODEL='/models/{}' \
-         swift test --scratch-path /build -Xlinker -L/programs -Xswiftc -warnings-as-errors",
-        file.to_string_lossy()
+    let folders: Vec<(&Path, &str)> = folders.iter().map(|(outside, name)| (outside.as_path(), *name)).collect();
+    let model =
+        format!("export HOME=/root LD_LIBRARY_PATH=/programs MINNOW_TEST_MODEL='/models/{}'", file.to_string_lossy());
+    let steps = [
+        "cd /minnow/ios".to_owned(),
+        format!("swift test --scratch-path /build/package {STRICT}"),
+        "cd /minnow/ios/Bank".to_owned(),
+        format!("swift test --scratch-path /build/bank {STRICT}"),
+        "swiftc -frontend -parse -swift-version 6 App/*.swift Sources/BankViews/*.swift".to_owned(),
+        "cd /build/guide".to_owned(),
+        format!("swift build --scratch-path /build/guide-build {STRICT}"),
+        "cd /minnow/ios".to_owned(),
+        format!(
+            "find . -name '*.swift' -not -name {GENERATED} -not -path '*/.build/*' -exec swift format lint --strict {{}} +"
+        ),
+    ];
+    root.run(shell, &folders, &format!("{model} && {}", steps.join(" && ")))?;
+    println!(
+        "xtask: the Swift package, the code of {GUIDE} and the sample bank are compiled and tested ({:.0} s)",
+        begun.elapsed().as_secs_f32()
     );
-    root.run(shell, &folders, &script)?;
-    println!("xtask: the Swift package is compiled and tested ({:.0} s)", begun.elapsed().as_secs_f32());
     Ok(())
+}
+
+/// A package whose code is that of the guide.
+fn write_guide(shell: &Shell, folder: &Path) -> Result<()> {
+    let fences = guide::fences(&shell.read_file(GUIDE)?, "swift").with_context(|| format!("{GUIDE} is malformed"))?;
+    ensure!(!fences.is_empty(), "{GUIDE} has no ```swift fence with {} on the line before it", guide::MARK);
+    shell.remove_path(folder)?;
+    shell.write_file(
+        folder.join("Package.swift"),
+        r#"// swift-tools-version: 6.0
+import PackageDescription
+let package = Package(
+    name: "Guide",
+    platforms: [.iOS(.v16), .macOS(.v13)],
+    dependencies: [.package(name: "Minnow", path: "/minnow/ios")],
+    targets: [.target(name: "Guide", dependencies: [.product(name: "Minnow", package: "Minnow")])]
+)
+"#,
+    )?;
+    for fence in &fences {
+        shell.write_file(folder.join(format!("Sources/Guide/IosMdLine{}.swift", fence.line)), file(fence))?;
+    }
+    Ok(())
+}
+
+/// A fence as a Swift file whose lines the compiler counts as the page does.
+fn file(Fence { line, code }: &Fence) -> String {
+    format!("#sourceLocation(file: \"{GUIDE}\", line: {})\n{code}\n", line + 1)
+}
+
+/// Asks the package manager what it makes of a bundle: it reads the property list, and refuses what it doesn't understand.
+pub fn describe(shell: &Shell, bundle: &Path) -> Result<()> {
+    let root = debian::ensure(shell, &ROOT)?;
+    let package = shell.create_temp_dir()?;
+    let name = PathBuf::from(bundle.file_name().context("the bundle has no name")?);
+    // where the bundle is seen inside
+    shell.create_dir(package.path().join(&name))?;
+    let name = name.display();
+    shell.write_file(
+        package.path().join("Package.swift"),
+        format!(
+            "// swift-tools-version: 6.0\nimport PackageDescription\n\
+             let package = Package(name: \"Bundle\", targets: [.binaryTarget(name: \"CMinnow\", path: \"{name}\")])\n"
+        ),
+    )?;
+    let bundle = shell.current_dir().join(bundle);
+    let inside = format!("package/{name}");
+    let folders = [(package.path(), "package"), (bundle.as_path(), inside.as_str())];
+    root.run(shell, &folders, "cd /package && HOME=/root swift package --scratch-path /tmp/describe describe")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiler_counts_lines_as_the_page_does() {
+        let fence = Fence { line: 6, code: "let a = 1".to_owned() };
+        assert_eq!(file(&fence), "#sourceLocation(file: \"docs/ios.md\", line: 7)\nlet a = 1\n");
+    }
 }

@@ -15,7 +15,10 @@
 //!
 //! Work is split over the rayon pool that the caller runs in, so the caller decides how many threads there are.
 
-#![allow(clippy::needless_range_loop)] // an index runs over several arrays of lanes at once
+#![allow(clippy::needless_range_loop)]
+// an index runs over several arrays of lanes at once
+// Other processors (32-bit ARM) run every kernel's scalar form, and nothing of what vectors are made of.
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, unused_mut))]
 
 mod activations;
 mod attention;
