@@ -92,10 +92,14 @@ impl NativeChat {
     /// # Errors
     /// `Closed` after a close.
     pub async fn messages(&self) -> Result<Vec<ChatMessage>> {
-        let chat = self.chat.clone();
+        let (chat, closing) = (self.chat.clone(), self.closing.clone());
         let work = move |_: &CancelToken| {
             let held = lock(&chat);
             let opened = held.as_ref().ok_or(MinnowError::Closed)?;
+            // the thread that gives the chat up may still be on its way
+            if lock(&closing).closed {
+                return Err(MinnowError::Closed);
+            }
             Ok(opened.messages().iter().map(ChatMessage::from).collect())
         };
         jobs::detached(work).await
