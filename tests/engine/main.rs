@@ -4,6 +4,7 @@
 
 mod broken;
 mod golden;
+mod replay;
 mod session;
 mod shape;
 mod tasks;

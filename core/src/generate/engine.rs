@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use burn::tensor::DType;
@@ -104,6 +104,8 @@ struct Shared {
     cache_dtype: DType,
     pool: rayon::ThreadPool,
     turns: Arc<Turns>,
+    /// Whether steps of one token may be recorded and replayed, once that is known.
+    replays: Replays,
 }
 
 impl Engine {
@@ -120,7 +122,7 @@ impl Engine {
         let file = ModelFile::open(path)?;
         let config = ModelConfig::from_file(&file).map_err(|error| error.in_file(path))?;
         let pool = thread_pool(options.threads)?;
-        let (decoder, device, reason) = guarded(
+        let Placed { decoder, device, reason, replays } = guarded(
             || "the device that the weights went to".to_owned(),
             || pool.install(|| place(&file, &config, options.device, options.cache_precision)),
         )?;
@@ -146,7 +148,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
                 config,
-                decoder: Mutex::new(Some(decoder.into())),
+                decoder: Mutex::new(Some(decoder)),
                 tokenizer,
                 template,
                 constraints: Mutex::default(),
@@ -155,6 +157,7 @@ impl Engine {
                 cache_dtype,
                 pool,
                 turns: Arc::default(),
+                replays,
             }),
         })
     }
@@ -251,7 +254,10 @@ impl Engine {
         let shared = &*self.shared;
         guarded(
             || shared.device.name(),
-            || Ok(KvCache::new(&shared.config, &shared.device, capacity, max_rows, shared.cache_dtype)),
+            || {
+                let new = || KvCache::new(&shared.config, &shared.device, capacity, max_rows, shared.cache_dtype);
+                Ok(shared.device.run(new))
+            },
         )
     }
 
@@ -276,13 +282,21 @@ impl Engine {
         let _turn = shared.turns.take(cancel)?;
         let work = || {
             let decoder = shared.decoder()?;
-            let hidden = decoder.forward(ids, cache)?;
-            let read = |range: std::ops::Range<usize>| {
-                let logits = to_host(decoder.logits(rows(hidden.clone(), range)), &shared.device)?;
+            let checked = |logits: Vec<f32>| {
                 if logits.iter().all(|logit| logit.is_finite()) {
                     return Ok(logits);
                 }
                 Err(shared.device.error("the model gave logits that are no numbers: its weights are damaged"))
+            };
+            #[cfg(feature = "gpu")]
+            if let ([id], None) = (ids, &each)
+                && let Some(logits) = shared.recorded_step(*id, &decoder, cache)?
+            {
+                return checked(logits);
+            }
+            let hidden = decoder.forward(&decoder.inputs(ids, cache), cache)?;
+            let read = |range: std::ops::Range<usize>| {
+                checked(to_host(decoder.logits(rows(hidden.clone(), range)), &shared.device)?)
             };
             let Some(each) = each.as_mut() else { return read(ids.len() - 1..ids.len()) };
             // a few rows at a time: all of a chunk's logits may be hundreds of megabytes
@@ -296,11 +310,27 @@ impl Engine {
             }
             Ok(last.split_off(last.len().saturating_sub(vocab_size)))
         };
-        guarded(|| shared.device.name(), || shared.pool.install(work))
+        guarded(|| shared.device.name(), || shared.pool.install(|| shared.device.run(work)))
     }
 }
 
 impl Shared {
+    /// A step of one token by replaying a recorded one, or one that is being recorded; `None` where the usual way is the way to go.
+    #[cfg(feature = "gpu")]
+    fn recorded_step(&self, id: u32, decoder: &Arc<dyn Decoder>, cache: &mut KvCache) -> Result<Option<Vec<f32>>> {
+        if matches!(self.device, ComputeDevice::Cpu(_)) || self.replays.get() == Some(&false) {
+            return Ok(None);
+        }
+        if let Some(logits) = cache.replay(id, decoder, &self.device)? {
+            return Ok(Some(logits));
+        }
+        let trusted = || super::trial::replays_agree(decoder, &self.config, &self.device, self.cache_dtype);
+        if !cache.wants_recording() || !*self.replays.get_or_init(trusted) {
+            return Ok(None);
+        }
+        cache.record(id, decoder, &self.device).map(Some)
+    }
+
     /// The weights, read again where a trim gave them up.
     fn decoder(&self) -> Result<Arc<dyn Decoder>> {
         let mut held = lock(&self.decoder);
@@ -312,7 +342,7 @@ impl Shared {
             let what = "this is another model than the one that was opened here";
             return Err(Error::model_file(what, Location::default()).in_file(&self.path));
         }
-        let decoder: Arc<dyn Decoder> = model::load(&file, self.config.clone(), &self.device)?.into();
+        let decoder = model::load(&file, self.config.clone(), &self.device)?;
         tracing::info!(architecture = self.config.architecture, "model read again");
         Ok(held.insert(decoder).clone())
     }
@@ -357,7 +387,16 @@ fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
     )
 }
 
-type Placed = (Box<dyn Decoder>, ComputeDevice, String);
+/// Whether recorded steps may be replayed: not known yet, or the outcome of a trial.
+type Replays = OnceLock<bool>;
+
+/// A model on its device.
+struct Placed {
+    decoder: Arc<dyn Decoder>,
+    device: ComputeDevice,
+    reason: String,
+    replays: Replays,
+}
 
 /// Loads the weights on the device that the preference leads to, and says why.
 fn place(
@@ -366,32 +405,47 @@ fn place(
     preference: DevicePreference,
     precision: CachePrecision,
 ) -> Result<Placed> {
-    let on = |device: ComputeDevice, reason: String| {
-        model::load(file, config.clone(), &device).map(|decoder| (decoder, device, reason))
-    };
+    let on = |device, reason| on(file, config, device, reason);
     match preference {
         DevicePreference::Cpu => on(ComputeDevice::cpu(), "asked for".into()),
         DevicePreference::Gpu => on(ComputeDevice::gpu(true)?, "asked for".into()),
-        DevicePreference::Auto => {
-            let cpu = |reason: String| on(ComputeDevice::cpu(), reason);
-            let gpu = match ComputeDevice::gpu(false) {
-                Ok(gpu) => gpu,
-                Err(error) => return cpu(error.to_string()),
-            };
-            let trial = guarded(
-                || gpu.name(),
-                || {
-                    let dtype = cache_dtype(file, &gpu, precision)?;
-                    super::trial::against_cpu(file, config, &gpu, dtype)
-                },
-            );
-            match trial {
-                Ok(outcome) if outcome.gpu_wins() => Ok((outcome.decoder, gpu, outcome.reason)),
-                Ok(outcome) => cpu(outcome.reason),
-                Err(error) => cpu(format!("the GPU failed its self-test: {error}")),
-            }
-        }
+        DevicePreference::Auto => match ComputeDevice::gpu(false) {
+            Ok(gpu) => on_better(file, config, gpu, precision),
+            Err(error) => on(ComputeDevice::cpu(), error.to_string()),
+        },
     }
+}
+
+/// Loads the weights on the device that a trial finds better.
+#[cfg(feature = "gpu")]
+fn on_better(file: &ModelFile, config: &ModelConfig, gpu: ComputeDevice, precision: CachePrecision) -> Result<Placed> {
+    let trial = guarded(
+        || gpu.name(),
+        || {
+            let dtype = cache_dtype(file, &gpu, precision)?;
+            gpu.run(|| super::trial::against_cpu(file, config, &gpu, dtype))
+        },
+    );
+    let reason = match trial {
+        Ok(outcome) if outcome.gpu_wins() => {
+            let super::trial::Outcome { decoder, replays, reason, .. } = outcome;
+            return Ok(Placed { decoder, device: gpu, reason, replays: replays.into() });
+        }
+        Ok(outcome) => outcome.reason,
+        Err(error) => format!("the GPU failed its self-test: {error}"),
+    };
+    on(file, config, ComputeDevice::cpu(), reason)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn on_better(file: &ModelFile, config: &ModelConfig, gpu: ComputeDevice, _: CachePrecision) -> Result<Placed> {
+    on(file, config, gpu, "asked for".into())
+}
+
+/// Loads the weights on a device.
+fn on(file: &ModelFile, config: &ModelConfig, device: ComputeDevice, reason: String) -> Result<Placed> {
+    let decoder = device.run(|| model::load(file, config.clone(), &device))?;
+    Ok(Placed { decoder, device, reason, replays: Replays::new() })
 }
 
 fn cache_dtype(file: &ModelFile, device: &ComputeDevice, precision: CachePrecision) -> Result<DType> {

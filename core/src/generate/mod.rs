@@ -14,6 +14,7 @@ mod session;
 mod shape;
 #[cfg(test)]
 mod suite;
+#[cfg(feature = "gpu")]
 mod trial;
 mod turn;
 

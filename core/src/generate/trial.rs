@@ -3,6 +3,8 @@
 //! Drivers that compute wrong numbers, and GPUs slower than the CPU beside them, are both common on phones; names and version
 //! numbers tell neither. So both run the same prompt; the GPU is taken if its logits agree and its decode is faster.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::DType;
@@ -19,10 +21,15 @@ const DECODE: usize = 6;
 /// against f32 on a golden prompt of SmolLM2-135M; a wrong kernel is off by the whole spread.
 const TOLERANCE: f32 = 0.15;
 
+/// Largest difference between a step and its replay: the same kernels on the same numbers.
+const SAME: f32 = 1e-4;
+
 /// How a GPU did against the CPU.
 pub(super) struct Outcome {
     /// The model on the GPU.
-    pub(super) decoder: Box<dyn Decoder>,
+    pub(super) decoder: Arc<dyn Decoder>,
+    /// Whether recorded steps may be replayed there.
+    pub(super) replays: bool,
     /// What was found, in words.
     pub(super) reason: String,
     agrees: bool,
@@ -45,9 +52,10 @@ pub(super) fn against_cpu(
     dtype: DType,
 ) -> Result<Outcome> {
     let decoder = model::load(file, config.clone(), gpu)?;
-    let (found, gpu_time) = run(&*decoder, config, gpu, dtype)?;
+    let replays = replays_agree(&decoder, config, gpu, dtype);
+    let (found, gpu_time) = run(&decoder, config, gpu, dtype, replays)?;
     let cpu = ComputeDevice::cpu();
-    let (expected, cpu_time) = run(&*model::load(file, config.clone(), &cpu)?, config, &cpu, dtype)?;
+    let (expected, cpu_time) = run(&model::load(file, config.clone(), &cpu)?, config, &cpu, dtype, false)?;
     let difference = relative_difference(&found, &expected);
     let agrees = difference <= TOLERANCE;
     let rate = |time: Duration| DECODE as f64 / time.as_secs_f64().max(1e-9);
@@ -56,31 +64,69 @@ pub(super) fn against_cpu(
     } else {
         format!("the GPU's logits are off by {:.0} % of their spread", 100.0 * difference)
     };
-    Ok(Outcome { decoder, reason, agrees, gpu: gpu_time, cpu: cpu_time })
+    Ok(Outcome { decoder, replays, reason, agrees, gpu: gpu_time, cpu: cpu_time })
 }
 
-/// Logits after a short prompt and after each of some decode steps, one after the other, and the time of as many more steps.
+/// Logits after a short prompt and after each of some decode steps, one after the other, and the time of as many more steps; those are
+/// replayed with `replays`.
 fn run(
-    decoder: &dyn Decoder,
+    decoder: &Arc<dyn Decoder>,
     config: &ModelConfig,
     device: &ComputeDevice,
     dtype: DType,
+    replays: bool,
 ) -> Result<(Vec<f32>, Duration)> {
     let mut cache = KvCache::new(config, device, PROMPT + 2 * DECODE, PROMPT, dtype);
     let id = |index: usize| ((index * 7919 + 13) % config.vocab_size) as u32;
     let prompt: Vec<u32> = (0..PROMPT).map(id).collect();
-    let hidden = decoder.forward(&prompt, &mut cache)?;
+    let hidden = decoder.forward(&decoder.inputs(&prompt, &cache), &mut cache)?;
     let mut logits = to_host(decoder.logits(rows(hidden, PROMPT - 1..PROMPT)), device)?;
-    let mut step = |index: usize| to_host(decoder.logits(decoder.forward(&[id(index)], &mut cache)?), device);
     // the first steps compile kernels
     for index in PROMPT..PROMPT + DECODE {
-        logits.extend(step(index)?);
+        let last = replays && index + 1 == PROMPT + DECODE;
+        let id = id(index);
+        let step = if last { cache.record(id, decoder, device) } else { step(id, decoder, device, &mut cache) };
+        logits.extend(step?);
     }
     let started = Instant::now();
     for index in PROMPT + DECODE..PROMPT + 2 * DECODE {
-        step(index)?;
+        let step = if replays { replay } else { step };
+        step(id(index), decoder, device, &mut cache)?;
     }
     Ok((logits, started.elapsed()))
+}
+
+fn step(id: u32, decoder: &Arc<dyn Decoder>, device: &ComputeDevice, cache: &mut KvCache) -> Result<Vec<f32>> {
+    to_host(decoder.logits(decoder.forward(&decoder.inputs(&[id], cache), cache)?), device)
+}
+
+fn replay(id: u32, decoder: &Arc<dyn Decoder>, device: &ComputeDevice, cache: &mut KvCache) -> Result<Vec<f32>> {
+    cache.replay(id, decoder, device)?.ok_or_else(|| device.error("the recorded step is of other caches"))
+}
+
+/// Whether a step that is replayed gives what a step gives, on a queue of its own. What can't be recorded doesn't.
+pub(super) fn replays_agree(
+    decoder: &Arc<dyn Decoder>,
+    config: &ModelConfig,
+    device: &ComputeDevice,
+    dtype: DType,
+) -> bool {
+    let ids = [1, 2, 3, 4].map(|id| id % config.vocab_size as u32);
+    let run = || -> Result<f32> {
+        let mut caches = [0, 1].map(|_| KvCache::new(config, device, ids.len(), 1, dtype));
+        let [usual, recorded] = &mut caches;
+        let expected = ids.iter().map(|id| step(*id, decoder, device, usual)).collect::<Result<Vec<_>>>()?.concat();
+        let mut found = step(ids[0], decoder, device, recorded)?;
+        found.extend(recorded.record(ids[1], decoder, device)?);
+        for id in &ids[2..] {
+            found.extend(replay(*id, decoder, device, recorded)?);
+        }
+        Ok(relative_difference(&found, &expected))
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| device.on_another_queue().run(run)));
+    let agrees = matches!(outcome, Ok(Ok(difference)) if difference <= SAME);
+    tracing::debug!(agrees, "recorded steps");
+    agrees
 }
 
 /// Largest difference as a share of the expected values' spread; infinite where anything is no number or missing.
@@ -102,6 +148,23 @@ mod tests {
         assert_eq!(relative_difference(&[f32::NAN, 1.0], &[0.0, 1.0]), f32::INFINITY);
         assert_eq!(relative_difference(&[0.0, 1.0], &[f32::NAN, 1.0]), f32::INFINITY);
         assert_eq!(relative_difference(&[0.0], &[0.0, 1.0]), f32::INFINITY);
+    }
+
+    #[test]
+    fn steps_are_recorded_wherever_there_is_a_gpu() {
+        let gpu = match ComputeDevice::gpu(true) {
+            Ok(gpu) => gpu,
+            Err(error) => return println!("skipped: {error}"),
+        };
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/tiny/smollm2/smollm2.q8_0.gguf");
+        let file = ModelFile::open(std::path::Path::new(path)).unwrap();
+        let config = ModelConfig::from_file(&file).unwrap();
+        let decoder = gpu.run(|| model::load(&file, config.clone(), &gpu)).unwrap();
+        for dtype in [DType::F32, DType::F16] {
+            if dtype == DType::F32 || gpu.supports_f16_cache() {
+                assert!(replays_agree(&decoder, &config, &gpu, dtype), "{dtype:?}");
+            }
+        }
     }
 
     #[test]

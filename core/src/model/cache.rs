@@ -3,9 +3,16 @@
 //! A layer's cache is `[kv_heads, capacity, head_dim]`; position `p` lives in slot `p % capacity`, so that a layer with a
 //! sliding window holds only its window and the rows of one forward call.
 
+#[cfg(feature = "gpu")]
+use std::sync::Arc;
+
 use burn::tensor::{DType, Tensor};
 
+#[cfg(feature = "gpu")]
+use super::Decoder;
 use super::config::ModelConfig;
+#[cfg(feature = "gpu")]
+use crate::tensor::Recording;
 use crate::tensor::{ComputeDevice, zeros};
 use crate::{Error, Result};
 
@@ -43,7 +50,6 @@ impl LayerCache {
 }
 
 /// Keys and values of all layers, and how many positions they hold.
-#[derive(Debug)]
 pub(crate) struct KvCache {
     layers: Vec<LayerCache>,
     length: usize,
@@ -52,6 +58,12 @@ pub(crate) struct KvCache {
     /// Slots a layer: positions further back than this are overwritten.
     slots: usize,
     window: Option<usize>,
+    /// A step of one token over these tensors, and the model that it is of.
+    #[cfg(feature = "gpu")]
+    recording: Option<(Recording, Arc<dyn Decoder>)>,
+    /// Steps of one token that were not recorded, one after the other.
+    #[cfg(feature = "gpu")]
+    steps_of_one: usize,
 }
 
 impl KvCache {
@@ -66,7 +78,18 @@ impl KvCache {
         let slots = slots(config, capacity, max_rows);
         let zeros = || zeros([config.num_key_value_heads, slots, config.head_dim], device, dtype);
         let layers = (0..config.num_hidden_layers).map(|_| LayerCache { tensors: Some((zeros(), zeros())) }).collect();
-        Self { layers, length: 0, capacity, max_rows, slots, window: config.sliding_window }
+        Self {
+            layers,
+            length: 0,
+            capacity,
+            max_rows,
+            slots,
+            window: config.sliding_window,
+            #[cfg(feature = "gpu")]
+            recording: None,
+            #[cfg(feature = "gpu")]
+            steps_of_one: 0,
+        }
     }
 
     /// Bytes that such a cache takes.
@@ -124,8 +147,72 @@ impl KvCache {
 
     /// Forgets every position and gives the memory back; a new cache must take this one's place before the next step.
     pub(crate) fn release(&mut self) {
+        #[cfg(feature = "gpu")]
+        {
+            self.recording = None;
+        }
         self.length = 0;
         self.layers.iter_mut().for_each(|layer| layer.tensors = None);
+    }
+}
+
+/// Recorded steps. A recording takes two steps' time and some memory, so it is made for the second token of an answer.
+#[cfg(feature = "gpu")]
+impl KvCache {
+    /// Whether the next token's step should be recorded. Asked before each step of one token.
+    pub(crate) fn wants_recording(&mut self) -> bool {
+        self.steps_of_one += 1;
+        self.steps_of_one > 1
+    }
+
+    /// Runs a step of one token with `decoder`, and records it. Gives the logits.
+    ///
+    /// # Errors
+    /// `Device` where that failed; the cache is of no use then.
+    pub(crate) fn record(&mut self, id: u32, decoder: &Arc<dyn Decoder>, device: &ComputeDevice) -> Result<Vec<f32>> {
+        self.steps_of_one = 0;
+        let start = self.length;
+        let inputs = decoder.inputs(&[id], self);
+        let made = Recording::make(inputs, device, self, Self::tensors, |inputs, cache| {
+            cache.length = start;
+            decoder.forward(inputs, cache).map(|hidden| decoder.logits(hidden))
+        });
+        match made {
+            Ok((recording, logits)) => {
+                self.recording = Some((recording, decoder.clone()));
+                Ok(logits)
+            }
+            Err(error) => {
+                self.release();
+                Err(error)
+            }
+        }
+    }
+
+    /// Replays the recorded step for one more token; `None` where there is none for this model and these tensors.
+    ///
+    /// # Errors
+    /// `Device` where the device failed.
+    pub(crate) fn replay(
+        &mut self,
+        id: u32,
+        decoder: &Arc<dyn Decoder>,
+        device: &ComputeDevice,
+    ) -> Result<Option<Vec<f32>>> {
+        let tensors = self.tensors();
+        let Some((recording, _)) = self.recording.as_mut().filter(|(recording, recorded)| {
+            Arc::ptr_eq(recorded, decoder) && self.length < self.capacity && recording.is_of(tensors)
+        }) else {
+            return Ok(None);
+        };
+        let logits = recording.replay(id, self.length, device)?;
+        self.length += 1;
+        Ok(Some(logits))
+    }
+
+    fn tensors(&self) -> Vec<Tensor<3>> {
+        let tensors = self.layers.iter().filter_map(|layer| layer.tensors.clone());
+        tensors.flat_map(|(keys, values)| [keys, values]).collect()
     }
 }
 

@@ -4,13 +4,16 @@
 //! Reference: transformers' `modeling_llama.py` and `modeling_mistral.py`. Tied and untied output matrices; a sliding window where
 //! the file has one.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 
 use super::rope::inverse_frequencies;
 use super::{Decoder, KvCache, ModelConfig};
 use crate::format::ModelFile;
 use crate::tensor::{
-    self, Activation, AttentionSpec, ComputeDevice, RopeSpec, Weight, gate_up, linear_qkv, load_vector, read_vector,
+    self, Activation, AttentionSpec, ComputeDevice, RopeSpec, StepInputs, Weight, gate_up, linear_qkv, load_vector,
+    read_vector,
 };
 use crate::{Error, Location, Result};
 
@@ -23,7 +26,7 @@ struct Llama {
     /// `None`: the embedding serves.
     lm_head: Option<Weight>,
     /// `[rotary_dim / 2]`
-    inverse_frequencies: Tensor<1>,
+    inverse_frequencies: Vec<f32>,
 }
 
 struct Layer {
@@ -91,7 +94,7 @@ const CHECKPOINT: Names = Names {
 const ROPE_FREQS: &str = "rope_freqs.weight";
 
 /// Loads the weights of `file` on `device`.
-pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice) -> Result<Box<dyn Decoder>> {
+pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice) -> Result<Arc<dyn Decoder>> {
     let names = if file.metadata().is_some() { &GGUF } else { &CHECKPOINT };
     refuse_variants(file, &(names.layer)(config.num_hidden_layers))?;
     let (hidden, query, key_value) = (config.hidden_size, config.query_size(), config.key_value_size());
@@ -120,12 +123,12 @@ pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice
     };
     let frequencies =
         inverse_frequencies(config.rope_theta, config.rotary_dim, config.rope_scaling, divisors.as_deref())?;
-    Ok(Box::new(Llama {
+    Ok(Arc::new(Llama {
         embed_tokens: matrix(names.embed_tokens, [config.vocab_size, hidden])?,
         layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
         norm: load_vector(file, names.norm, hidden, device)?,
         lm_head: if tied { None } else { Some(matrix(names.lm_head, [config.vocab_size, hidden])?) },
-        inverse_frequencies: Tensor::from_floats(frequencies.as_slice(), device.burn()),
+        inverse_frequencies: frequencies,
         device: device.clone(),
         config,
     }))
@@ -173,27 +176,31 @@ impl Llama {
 }
 
 impl Decoder for Llama {
-    fn forward(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor<2>> {
-        let position = cache.length();
-        if ids.is_empty() || ids.len() > cache.max_rows() || position + ids.len() > cache.capacity() {
-            return Err(Error::Internal { what: format!("{} rows for a step at position {position}", ids.len()) });
+    fn inputs(&self, ids: &[u32], cache: &KvCache) -> StepInputs {
+        StepInputs::new(ids, cache.length(), &self.inverse_frequencies, &self.device)
+    }
+
+    fn forward(&self, inputs: &StepInputs, cache: &mut KvCache) -> Result<Tensor<2>> {
+        let (rows, position) = (inputs.len(), inputs.position());
+        if rows == 0 || rows > cache.max_rows() || position + rows > cache.capacity() || position != cache.length() {
+            return Err(Error::Internal { what: format!("{rows} rows for a step at position {position}") });
         }
         let (rope, attention) = (self.rope(position), self.attention(position));
         let epsilon = self.config.rms_norm_eps;
-        let mut x = self.embed_tokens.embed(ids, 1.0, &self.device)?;
+        let mut x = self.embed_tokens.embed(inputs, 1.0, &self.device)?;
         for (layer, slots) in self.layers.iter().zip(cache.layers()) {
             let h = tensor::rms_norm(x.clone(), &layer.input_norm, epsilon);
             let (q, k, v) = linear_qkv(h, &layer.q, &layer.k, &layer.v);
             let mixed = slots.update(|keys, values| {
-                let (q, keys, values) = tensor::rope_append(q, k, v, &self.inverse_frequencies, keys, values, rope);
-                (tensor::attention(q, &keys, &values, attention), keys, values)
+                let (q, keys, values) = tensor::rope_append(q, k, v, inputs, keys, values, rope);
+                (tensor::attention(q, &keys, &values, inputs, attention), keys, values)
             })?;
             x = layer.o.linear_residual(mixed, x);
             let h = tensor::rms_norm(x.clone(), &layer.post_attention_norm, epsilon);
             let h = gate_up(h, &layer.gate, &layer.up, Activation::Silu);
             x = layer.down.linear_residual(h, x);
         }
-        cache.advance(ids.len());
+        cache.advance(rows);
         Ok(tensor::rms_norm(x, &self.norm, epsilon))
     }
 

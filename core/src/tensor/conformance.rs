@@ -7,6 +7,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
 
 use super::device::ComputeDevice;
+use super::inputs::StepInputs;
 use super::spec::{Activation, AttentionSpec, RopePairing, RopeSpec};
 use super::weight::{Weight, gate_up, linear_qkv};
 use super::{attention, block, reference, rms_norm, rope_append, to_host};
@@ -161,7 +162,7 @@ fn a_matrix_in_chunks_means_the_same() {
             let found = gate_up(x.clone(), &cut_gate, &cut_up, activation);
             same(found, gate_up(x.clone(), &gate, &up, activation), "gate and up");
         }
-        let ids = [0, 15, 16, 39, 17, 2];
+        let ids = StepInputs::new(&[0, 15, 16, 39, 17, 2], 0, &[], &device);
         let (found, whole) = (cut_gate.embed(&ids, 2.0, &device).unwrap(), gate.embed(&ids, 2.0, &device).unwrap());
         same(found, whole, "embed");
     }
@@ -178,9 +179,9 @@ fn embedding_takes_rows() {
             let ids = [10u32, 0, 3, 3];
             let index = Tensor::<1, Int>::from_data(TensorData::new(ids.map(|id| id as i32).to_vec(), [4]), &host);
             let expected = reference::embed(index, tensor(&meant, [rows, cols], &host), 2.5);
-            let found = table.embed(&ids, 2.5, &device).unwrap();
+            let found = table.embed(&StepInputs::new(&ids, 0, &[], &device), 2.5, &device).unwrap();
             assert_close(found, expected, &device, 2e-3, &format!("embed {format}"));
-            assert!(table.embed(&[11], 1.0, &device).is_err());
+            assert!(table.embed(&StepInputs::new(&[11], 0, &[], &device), 1.0, &device).is_err());
         }
     }
 }
@@ -218,7 +219,6 @@ fn run_layer(layer: &Layer, device: &ComputeDevice) {
     let longest = layer.calls.iter().copied().max().unwrap_or(1);
     let capacity = layer.window.map_or(total, |window| total.min(window + longest - 1));
     let frequencies: Vec<f32> = (0..layer.rotary_dim / 2).map(|i| 0.7f32.powi(i as i32)).collect();
-    let on_device = tensor(&frequencies, [frequencies.len()], device.burn());
     let cache = || Tensor::<3>::zeros([layer.kv_heads, capacity, layer.head_dim], (device.burn(), layer.dtype));
     let (mut keys, mut values) = (cache(), cache());
     let (q_width, kv_width) = (heads * layer.head_dim, layer.kv_heads * layer.head_dim);
@@ -240,6 +240,7 @@ fn run_layer(layer: &Layer, device: &ComputeDevice) {
             window: layer.window,
             position,
         };
+        let inputs = StepInputs::new(&[], position, &frequencies, device);
         let rows = |all: &[f32], width: usize, device: &Device| {
             tensor(&all[position * width..(position + m) * width], [*m, width], device)
         };
@@ -248,13 +249,13 @@ fn run_layer(layer: &Layer, device: &ComputeDevice) {
             rows(q, q_width, device.burn()),
             rows(k, kv_width, device.burn()),
             rows(v, kv_width, device.burn()),
-            &on_device,
+            &inputs,
             keys,
             values,
             rope,
         );
         (keys, values) = (new_keys, new_values);
-        let found = attention(turned, &keys, &values, spec);
+        let found = attention(turned, &keys, &values, &inputs, spec);
         let seen = position + m;
         let all = |all: &[f32], width: usize| tensor(&all[..seen * width], [seen, width], &host);
         let from_start = RopeSpec { position: 0, ..rope };

@@ -8,6 +8,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
+#[cfg(feature = "gpu")]
+use burn_std::id::StreamId;
 
 use crate::format::BlockFormat;
 use crate::{Error, Result};
@@ -82,6 +84,8 @@ pub(crate) struct GpuDevice {
     software: bool,
     /// Whether kernels may use `f16`.
     f16: bool,
+    /// The queue of this engine's launches.
+    stream: StreamId,
 }
 
 impl ComputeDevice {
@@ -103,6 +107,25 @@ impl ComputeDevice {
     #[cfg(not(feature = "gpu"))]
     pub(crate) fn gpu(_software: bool) -> Result<Self> {
         Err(Error::Device { device: "gpu".into(), what: "this build has no GPU support (cargo feature `gpu`)".into() })
+    }
+
+    /// Does `work`, with all that it launches on this device's own queue. Burn would take one for each thread, and steps come from any
+    /// thread of a pool: queues would wait for each other, and a step that is recorded must be on one.
+    pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self {
+            Self::Cpu(_) => work(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => gpu.stream.executes(work),
+        }
+    }
+
+    /// The same device with a queue of its own.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn on_another_queue(&self) -> Self {
+        match self {
+            Self::Cpu(device) => Self::Cpu(device.clone()),
+            Self::Gpu(gpu) => Self::Gpu(GpuDevice { stream: StreamId::allocate(), ..gpu.clone() }),
+        }
     }
 
     /// Burn's handle.
@@ -177,7 +200,7 @@ fn open_gpu(software: bool) -> Result<GpuDevice> {
     static OPENED: Mutex<Vec<GpuDevice>> = Mutex::new(Vec::new());
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = opened.iter().find(|gpu| software || !gpu.software) {
-        return Ok(known.clone());
+        return Ok(GpuDevice { stream: StreamId::allocate(), ..known.clone() });
     }
     let mut failures = Vec::new();
     for kind in [Adapter::DiscreteGpu(0), Adapter::IntegratedGpu(0), Adapter::VirtualGpu(0), Adapter::Cpu] {
@@ -190,7 +213,7 @@ fn open_gpu(software: bool) -> Result<GpuDevice> {
             Ok(burn) => {
                 let name = burn.identity().map_or_else(|| "gpu".to_owned(), |identity| identity.name);
                 let f16 = super::gpu::supports_f16_cache(&burn);
-                let gpu = GpuDevice { burn, name, software: is_software, f16 };
+                let gpu = GpuDevice { burn, name, software: is_software, f16, stream: StreamId::allocate() };
                 opened.push(gpu.clone());
                 return Ok(gpu);
             }

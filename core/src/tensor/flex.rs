@@ -85,15 +85,15 @@ impl SlmOps for Flex {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
-        inverse_frequencies: FloatTensor<Self>,
+        place: FloatTensor<Self>,
         mut keys: FloatTensor<Self>,
         mut values: FloatTensor<Self>,
         spec: RopeSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let mut q = q.to_contiguous();
-        let (k, v, frequencies) = (k.to_contiguous(), v.to_contiguous(), inverse_frequencies.to_contiguous());
+        let (k, v, place) = (k.to_contiguous(), v.to_contiguous(), place.to_contiguous());
         let m = rows(&q);
-        let (q_rows, k, v, frequencies) = (q.storage_mut(), k.storage(), v.storage(), frequencies.storage());
+        let (q_rows, k, v, frequencies) = (q.storage_mut(), k.storage(), v.storage(), &place.storage()[1..]);
         done(match keys.dtype() {
             DType::F16 => {
                 let (keys, values) = (keys.storage_mut::<f16>(), values.storage_mut::<f16>());
@@ -111,6 +111,7 @@ impl SlmOps for Flex {
         q: FloatTensor<Self>,
         keys: &FloatTensor<Self>,
         values: &FloatTensor<Self>,
+        _place: FloatTensor<Self>,
         spec: AttentionSpec,
     ) -> FloatTensor<Self> {
         let q = q.to_contiguous();

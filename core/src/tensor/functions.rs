@@ -9,6 +9,7 @@ use burn::tensor::{DType, Slice, Tensor, TensorData};
 use std::ops::Range;
 
 use super::device::ComputeDevice;
+use super::inputs::StepInputs;
 use super::ops::SlmOps;
 use super::pages;
 use super::spec::{Activation, AttentionSpec, RopeSpec};
@@ -28,7 +29,7 @@ pub(crate) fn rope_append(
     q: Tensor<2>,
     k: Tensor<2>,
     v: Tensor<2>,
-    inverse_frequencies: &Tensor<1>,
+    inputs: &StepInputs,
     keys: Tensor<3>,
     values: Tensor<3>,
     spec: RopeSpec,
@@ -37,7 +38,7 @@ pub(crate) fn rope_append(
         q.into_dispatch(),
         k.into_dispatch(),
         v.into_dispatch(),
-        inverse_frequencies.clone().into_dispatch(),
+        inputs.place.clone().into_dispatch(),
         keys.into_dispatch(),
         values.into_dispatch(),
         spec,
@@ -46,9 +47,16 @@ pub(crate) fn rope_append(
 }
 
 /// Causal attention of `q` `[m, heads * head_dim]` over the caches; gives the same shape.
-pub(crate) fn attention(q: Tensor<2>, keys: &Tensor<3>, values: &Tensor<3>, spec: AttentionSpec) -> Tensor<2> {
+pub(crate) fn attention(
+    q: Tensor<2>,
+    keys: &Tensor<3>,
+    values: &Tensor<3>,
+    inputs: &StepInputs,
+    spec: AttentionSpec,
+) -> Tensor<2> {
     let (keys, values) = (keys.clone().into_dispatch(), values.clone().into_dispatch());
-    Tensor::from_dispatch(Dispatch::attention(q.into_dispatch(), &keys, &values, spec))
+    let place = inputs.place.clone().into_dispatch();
+    Tensor::from_dispatch(Dispatch::attention(q.into_dispatch(), &keys, &values, place, spec))
 }
 
 /// `a + b`, of one shape.

@@ -11,6 +11,7 @@ mod flex;
 mod functions;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod inputs;
 mod ops;
 mod pages;
 #[cfg(test)]
@@ -21,6 +22,9 @@ mod weight;
 pub(crate) use device::ComputeDevice;
 pub use device::{DeviceKind, DevicePreference, DeviceReport};
 pub(crate) use functions::{attention, rms_norm, rope_append, rows, to_host, zeros};
+#[cfg(feature = "gpu")]
+pub(crate) use gpu::Recording;
+pub(crate) use inputs::StepInputs;
 pub use spec::RopePairing;
 pub(crate) use spec::{Activation, AttentionSpec, RopeSpec};
 pub(crate) use weight::{Weight, gate_up, linear_qkv, load_vector, read_vector};

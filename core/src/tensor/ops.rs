@@ -53,25 +53,27 @@ pub trait SlmOps: Backend {
     fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, epsilon: f32) -> FloatTensor<Self>;
 
     /// Turns `q` `[m, heads * head_dim]` and `k` `[m, kv_heads * head_dim]` by their positions, puts `k` and `v` into the
-    /// caches in place, and gives back `(q, keys, values)`. `inverse_frequencies` `[rotary_dim / 2]`: radians a position.
+    /// caches in place, and gives back `(q, keys, values)`. `place` `[1 + rotary_dim / 2]`: `spec.position` where the device finds it,
+    /// then radians a position.
     ///
     /// The caches must not be shared: a backend that finds another owner copies them.
     fn rope_append(
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
-        inverse_frequencies: FloatTensor<Self>,
+        place: FloatTensor<Self>,
         keys: FloatTensor<Self>,
         values: FloatTensor<Self>,
         spec: RopeSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// `softmax(scale · q · keysᵀ + causal mask) · values`: `q` `[m, heads * head_dim]`, rows at `position ..`; gives the
-    /// same shape. The keys of these rows are in the cache already.
+    /// same shape. The keys of these rows are in the cache already. `place` as for `rope_append`.
     fn attention(
         q: FloatTensor<Self>,
         keys: &FloatTensor<Self>,
         values: &FloatTensor<Self>,
+        place: FloatTensor<Self>,
         spec: AttentionSpec,
     ) -> FloatTensor<Self>;
 }

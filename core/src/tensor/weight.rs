@@ -9,6 +9,7 @@ use burn::tensor::{AllocationProperty, Bytes, DType, Int, Tensor, TensorData};
 use super::block;
 use super::device::ComputeDevice;
 use super::functions::{add, gated, joined};
+use super::inputs::StepInputs;
 use super::ops::SlmOps;
 use super::spec::{Activation, WeightSpec};
 use crate::format::{BlockFormat, ModelFile, TensorInfo};
@@ -118,9 +119,14 @@ impl Weight {
     ///
     /// # Errors
     /// `InvalidInput` for an id past the last row.
-    pub(crate) fn embed(&self, ids: &[u32], scale: f32, device: &ComputeDevice) -> Result<Tensor<2>> {
+    pub(crate) fn embed(&self, inputs: &StepInputs, scale: f32, device: &ComputeDevice) -> Result<Tensor<2>> {
+        let ids = &inputs.ids;
         if let Some(id) = ids.iter().find(|id| **id as usize >= self.rows) {
             return Err(Error::invalid("ids", format!("token id {id} is past the vocabulary of {}", self.rows)));
+        }
+        if let [chunk] = self.chunks.as_slice() {
+            let (ids, words) = (inputs.ids_on_device.clone().into_dispatch(), chunk.words.clone().into_dispatch());
+            return Ok(Tensor::from_dispatch(Dispatch::embed(ids, words, chunk.spec, scale)));
         }
         let rows_per_chunk = self.chunks.first().map_or(1, |chunk| chunk.spec.rows.max(1));
         let chunk_of = |id: &u32| *id as usize / rows_per_chunk;

@@ -72,10 +72,10 @@ fn attention_kernel<C: Float, N: Size>(
     keys: &[Vector<C, N>],
     values: &[C],
     out: &mut [f32],
+    place: &[f32],
     tokens: u32,
     group: u32,
     capacity: u32,
-    position: u32,
     window: u32,
     scale: f32,
     #[comptime] head_dim: usize,
@@ -125,6 +125,7 @@ fn attention_kernel<C: Float, N: Size>(
         highest[t] = LOWEST;
     }
 
+    let position = u32::cast_from(place[0]);
     let first_position = position + first_token as u32;
     let last_position = position + min(first_token as u32 + comptime!(tile_tokens as u32 - 1), tokens - 1);
     let mut tile = first_position + 1 - min(window, first_position + 1);
@@ -252,7 +253,13 @@ fn attention_kernel<C: Float, N: Size>(
 
 /// `softmax(scale · q · keysᵀ + causal mask) · values`: `q` `[m, heads * head_dim]`, caches `[kv_heads, capacity,
 /// head_dim]`.
-pub(super) fn attention(q: CubeTensor, keys: CubeTensor, values: CubeTensor, spec: AttentionSpec) -> CubeTensor {
+pub(super) fn attention(
+    q: CubeTensor,
+    keys: CubeTensor,
+    values: CubeTensor,
+    place: CubeTensor,
+    spec: AttentionSpec,
+) -> CubeTensor {
     let [q, keys, values] = [q, keys, values].map(into_contiguous);
     let [tokens, width] = [q.meta.shape()[0], q.meta.shape()[1]];
     let out = empty(&q, [tokens, width]);
@@ -278,10 +285,10 @@ pub(super) fn attention(q: CubeTensor, keys: CubeTensor, values: CubeTensor, spe
             keys.into_buffer_arg(),
             values.into_buffer_arg(),
             out.clone().into_buffer_arg(),
+            place.into_buffer_arg(),
             tokens as u32,
             (spec.heads / spec.kv_heads.max(1)) as u32,
             capacity as u32,
-            spec.position as u32,
             spec.window.map_or(u32::MAX, |window| window as u32),
             spec.scale,
             spec.head_dim,
@@ -301,6 +308,7 @@ mod tests {
     use super::super::testing::{assert_close, device, numbers, read, tensor};
     use super::*;
     use crate::tensor::device::ComputeDevice;
+    use crate::tensor::inputs::StepInputs;
     use crate::tensor::ops::SlmOps;
 
     struct Case {
@@ -356,6 +364,7 @@ mod tests {
             tensor(q.clone(), [tokens, heads * head_dim], device).into_dispatch(),
             &cache(&keys).into_dispatch(),
             &cache(&values).into_dispatch(),
+            StepInputs::new(&[], position, &[], device).place.into_dispatch(),
             spec,
         );
 

@@ -16,6 +16,7 @@ mod layout;
 mod linear;
 mod matmul;
 mod matvec;
+mod recording;
 mod reduce;
 mod rms_norm;
 mod rope;
@@ -28,6 +29,7 @@ use burn::tensor::Device;
 use burn_cubecl::CubeBackend;
 
 pub(crate) use layout::{pack, row_words};
+pub(crate) use recording::Recording;
 
 use super::ops::SlmOps;
 use super::spec::{Activation, AttentionSpec, RopeSpec, WeightSpec};
@@ -83,20 +85,21 @@ impl SlmOps for CubeBackend {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
-        inverse_frequencies: FloatTensor<Self>,
+        place: FloatTensor<Self>,
         keys: FloatTensor<Self>,
         values: FloatTensor<Self>,
         spec: RopeSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        rope::rope_append(q, k, v, inverse_frequencies, keys, values, spec)
+        rope::rope_append(q, k, v, place, keys, values, spec)
     }
 
     fn attention(
         q: FloatTensor<Self>,
         keys: &FloatTensor<Self>,
         values: &FloatTensor<Self>,
+        place: FloatTensor<Self>,
         spec: AttentionSpec,
     ) -> FloatTensor<Self> {
-        attention::attention(q, keys.clone(), values.clone(), spec)
+        attention::attention(q, keys.clone(), values.clone(), place, spec)
     }
 }

@@ -20,7 +20,7 @@ const LARGEST: f32 = 65_504.0;
 #[cube]
 fn turned(
     x: &[f32],
-    inverse_frequencies: &[f32],
+    place: &[f32],
     start: usize,
     element: usize,
     position: u32,
@@ -36,7 +36,7 @@ fn turned(
             RopePairing::Interleaved => (element / 2, element % 2 == 1, element + 1 - 2 * (element % 2)),
             RopePairing::Half => (element % half, element >= half, (element + half) % rotary_dim),
         };
-        let angle = sin_cos(position, inverse_frequencies[pair]);
+        let angle = sin_cos(position, place[1 + pair]);
         let across = x[start + other] * angle.sin;
         value = (value * angle.cos + select(second, across, -across)) * magnitude;
     }
@@ -49,7 +49,7 @@ fn rope_append_kernel<C: Float>(
     q: &[f32],
     k: &[f32],
     v: &[f32],
-    inverse_frequencies: &[f32],
+    place: &[f32],
     q_out: &mut [f32],
     keys: &mut [C],
     values: &mut [C],
@@ -59,7 +59,6 @@ fn rope_append_kernel<C: Float>(
     head_dim: u32,
     rotary_dim: u32,
     capacity: u32,
-    position: u32,
     magnitude: f32,
     #[comptime] pairing: RopePairing,
     #[define(C)] _cache: ElemType,
@@ -72,12 +71,11 @@ fn rope_append_kernel<C: Float>(
     let token = ABSOLUTE_POS / width;
     if token < tokens as usize {
         let at = ABSOLUTE_POS % width;
-        let position = position + token as u32;
+        let position = u32::cast_from(place[0]) + token as u32;
         if at < q_width {
             let start = token * q_width + at / head_dim * head_dim;
             let element = at % head_dim;
-            q_out[start + element] =
-                turned(q, inverse_frequencies, start, element, position, magnitude, rotary_dim, pairing);
+            q_out[start + element] = turned(q, place, start, element, position, magnitude, rotary_dim, pairing);
         } else {
             let is_value = at >= q_width + kv_width;
             let at = (at - q_width) % kv_width;
@@ -89,7 +87,7 @@ fn rope_append_kernel<C: Float>(
             if is_value {
                 values[to] = C::cast_from(clamp(v[start + element], -LARGEST, LARGEST));
             } else {
-                let key = turned(k, inverse_frequencies, start, element, position, magnitude, rotary_dim, pairing);
+                let key = turned(k, place, start, element, position, magnitude, rotary_dim, pairing);
                 keys[to] = C::cast_from(clamp(key, -LARGEST, LARGEST));
             }
         }
@@ -102,12 +100,12 @@ pub(super) fn rope_append(
     q: CubeTensor,
     k: CubeTensor,
     v: CubeTensor,
-    inverse_frequencies: CubeTensor,
+    place: CubeTensor,
     keys: CubeTensor,
     values: CubeTensor,
     spec: RopeSpec,
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
-    let [q, k, v, inverse_frequencies] = [q, k, v, inverse_frequencies].map(into_contiguous);
+    let [q, k, v, place] = [q, k, v, place].map(into_contiguous);
     let [keys, values] = [keys, values].map(owned);
     let [tokens, q_width] = [q.meta.shape()[0], q.meta.shape()[1]];
     let kv_width = k.meta.shape()[1];
@@ -117,8 +115,8 @@ pub(super) fn rope_append(
         return (q_out, keys, values);
     }
     // SAFETY: `q` and `q_out` are `[tokens, q_width]`, `k` and `v` `[tokens, kv_width]`, whole heads wide; the caches
-    // are `[kv_width / head_dim, capacity, head_dim]` and slots are below `capacity`; `inverse_frequencies` is
-    // `[rotary_dim / 2]`.
+    // are `[kv_width / head_dim, capacity, head_dim]` and slots are below `capacity`; `place` is
+    // `[1 + rotary_dim / 2]`.
     unsafe {
         rope_append_kernel::launch_unchecked(
             &q_out.client,
@@ -127,7 +125,7 @@ pub(super) fn rope_append(
             q.into_buffer_arg(),
             k.into_buffer_arg(),
             v.into_buffer_arg(),
-            inverse_frequencies.into_buffer_arg(),
+            place.into_buffer_arg(),
             q_out.clone().into_buffer_arg(),
             keys.clone().into_buffer_arg(),
             values.clone().into_buffer_arg(),
@@ -137,7 +135,6 @@ pub(super) fn rope_append(
             spec.head_dim as u32,
             spec.rotary_dim as u32,
             capacity as u32,
-            spec.position as u32,
             spec.magnitude,
             spec.pairing,
             cache_element(&keys),
@@ -165,6 +162,7 @@ mod tests {
     use super::super::testing::{assert_close, device, numbers, read, tensor};
     use super::*;
     use crate::tensor::device::ComputeDevice;
+    use crate::tensor::inputs::StepInputs;
     use crate::tensor::ops::SlmOps;
 
     const HEADS: usize = 3;
@@ -211,7 +209,7 @@ mod tests {
             tensor(q.clone(), [tokens, q_width], device).into_dispatch(),
             tensor(k.clone(), [tokens, kv_width], device).into_dispatch(),
             tensor(v.clone(), [tokens, kv_width], device).into_dispatch(),
-            tensor(frequencies(spec.rotary_dim), [spec.rotary_dim / 2], device).into_dispatch(),
+            StepInputs::new(&[], spec.position, &frequencies(spec.rotary_dim), device).place.into_dispatch(),
             cache(7.0).into_dispatch(),
             cache(8.0).into_dispatch(),
             spec,
@@ -287,9 +285,9 @@ mod tests {
         let row = || tensor(vec![1.0; 16], [1, 16], &device).into_dispatch();
         let append = |keys: Tensor<3>, values: Tensor<3>, position| {
             let spec = spec(RopePairing::Half, 0, position);
-            let none = tensor(vec![], [0], &device).into_dispatch();
-            let (_, keys, values) =
-                Dispatch::rope_append(row(), row(), row(), none, keys.into_dispatch(), values.into_dispatch(), spec);
+            let place = StepInputs::new(&[], position, &[], &device).place.into_dispatch();
+            let (keys, values) = (keys.into_dispatch(), values.into_dispatch());
+            let (_, keys, values) = Dispatch::rope_append(row(), row(), row(), place, keys, values, spec);
             (Tensor::<3>::from_dispatch(keys), Tensor::<3>::from_dispatch(values))
         };
         let memory = |tensor: &Tensor<3>| match tensor.clone().into_dispatch().kind {
