@@ -11,8 +11,16 @@ let native: Target = .systemLibrary(name: "CMinnow", path: "Sources/CMinnow/incl
 let linked: [LinkerSetting] = [.linkedLibrary("minnow_ffi")]
 #else
 let native: Target = .binaryTarget(name: "CMinnow", path: "MinnowFFI.xcframework")
-// a static library doesn't say itself what it links
-let linked: [LinkerSetting] = [.linkedFramework("Metal"), .linkedFramework("QuartzCore")]
+// A static library doesn't say itself what it links: this is rustc's list, and `cargo xtask ios xcframework` compares.
+let linked: [LinkerSetting] = [
+    .linkedLibrary("iconv"),
+    .linkedLibrary("objc"),
+    .linkedFramework("CoreFoundation"),
+    .linkedFramework("CoreGraphics"),
+    .linkedFramework("Foundation"),
+    .linkedFramework("Metal"),
+    .linkedFramework("QuartzCore"),
+]
 #endif
 
 let package = Package(

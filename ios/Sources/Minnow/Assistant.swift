@@ -95,7 +95,11 @@ public final class Assistant: Sendable {
         options: ClassifyOptions,
         listener: Shares?
     ) async throws -> Classification {
-        try await calling {
+        // the native library compares characters, Swift what they mean: both spellings of é are one label
+        guard Set(labels).count == labels.count else {
+            throw MinnowError.invalidInput(argument: "labels", message: "a label is repeated, expected different ones (labels)")
+        }
+        return try await calling {
             let found = try await self.native.classify(
                 text: text, labels: labels, minConfidence: options.minConfidence, progress: listener)
             return Classification(found)

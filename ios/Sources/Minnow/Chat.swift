@@ -15,7 +15,8 @@ public final class Chat: Sendable {
         self.owner = owner
     }
 
-    /// Says `text` and gives the answer once it is complete. A cancelled answer stays in the conversation as far as it came.
+    /// Says `text` and gives the answer once it is complete. A cancelled answer stays in the conversation as far as it came;
+    /// where nothing came, the turn is taken back.
     ///
     /// - Throws: ``MinnowError/invalidInput(argument:message:)`` for an empty text or options out of range;
     ///   ``MinnowError/contextFull(needed:available:message:)`` for a text that doesn't fit even alone; ``MinnowError/unsupported(_:)`` for a
@@ -47,7 +48,9 @@ public final class Chat: Sendable {
         }
     }
 
-    /// What was said so far, the instruction included: save it, and pass it as ``ChatOptions/history`` later. Waits for a running answer.
+    /// What the model remembers of what was said, the instruction included: save it, and pass it as ``ChatOptions/history`` later. Turns
+    /// that were forgotten, because the context was full, are gone: an app that shows them all keeps its own transcript. Waits for a
+    /// running answer.
     ///
     /// - Throws: ``MinnowError/closed`` after ``close()`` of this chat or its assistant.
     public func messages() async throws -> [ChatMessage] {

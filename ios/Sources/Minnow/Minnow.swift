@@ -13,7 +13,7 @@ public enum Minnow {
     /// How much the engine says from now on, to the system's log under the subsystem `dev.minnow` and to `listener`. It never says what
     /// the user wrote. Without this call: warnings and errors, to the system's log only. (On Linux there is no system's log.)
     ///
-    /// - Parameter listener: gets every line too, from any thread; `nil`: none.
+    /// - Parameter listener: gets every line too, from any thread, in the place of an earlier one; `nil`: none.
     public static func setLogging(_ level: LogLevel, listener: (@Sendable (LogLine) -> Void)? = nil) {
         startLog()
         setLogListener(listener: LogRelay(listener: listener))

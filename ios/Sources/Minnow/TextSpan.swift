@@ -18,9 +18,14 @@ public struct TextSpan: Sendable, Codable, Hashable {
     /// As `NSAttributedString` and text views count.
     public var nsRange: NSRange { NSRange(utf16) }
 
-    /// The stretch in `text`; `nil` for a text that is too short, or another one that has no character boundary there.
+    /// The stretch in `text`, with all of the characters at its ends; `nil` for a text that is too short.
     public func range(in text: String) -> Range<String.Index>? {
-        Range(nsRange, in: text)
+        let units = text.utf16
+        guard utf16.lowerBound >= 0,
+            let start = units.index(units.startIndex, offsetBy: utf16.lowerBound, limitedBy: units.endIndex),
+            let end = units.index(units.startIndex, offsetBy: utf16.upperBound, limitedBy: units.endIndex)
+        else { return nil }
+        return text.rangeOfComposedCharacterSequences(for: start..<end)
     }
 }
 

@@ -11,6 +11,12 @@ final class ValuesTests: XCTestCase {
         XCTAssertEqual(span.nsRange, NSRange(location: 3, length: 4))
         XCTAssertEqual(try XCTUnwrap(span.range(in: text)).upperBound, text.endIndex)
         XCTAssertNil(TextSpan(utf16: 3..<70).range(in: text))
+        XCTAssertNil(TextSpan(utf16: -5..<2).range(in: text))
+        // an end within a character takes all of it
+        let keycap = "lunch at 5\u{FE0F}\u{20E3}, then"
+        XCTAssertEqual(try XCTUnwrap(TextSpan(utf16: 6..<10).range(in: keycap)).upperBound, keycap.firstIndex(of: ","))
+        XCTAssertEqual(keycap[try XCTUnwrap(TextSpan(utf16: 6..<8).range(in: keycap))], "at")
+        XCTAssertEqual(TextSpan(utf16: 0..<0).range(in: "").map { $0.isEmpty }, true)
     }
 
     func testADayBeginsWhenItDoesInAZone() throws {

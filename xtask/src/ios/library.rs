@@ -1,7 +1,8 @@
 //! The static library for one kind of device: `libminnow_ffi.a`.
 //!
 //! Rust compiles for Apple's systems anywhere; nothing is linked until the app is. What would stop the app's linker is looked for here:
-//! objects of another system or processor, a deployment target above the package's, missing functions, missing Metal.
+//! objects of another system or processor, a deployment target above the package's, missing functions, missing Metal. LLVM's linker, which
+//! comes with rustc, then makes a shared library of it, with what only Apple's systems have left open: that shows what an app grows by.
 
 use crate::ios::folder;
 use crate::ios::platform::Platform;
@@ -13,7 +14,7 @@ use goblin::mach::MachO;
 use goblin::mach::constants::cputype::CPU_TYPE_ARM64;
 use goblin::mach::load_command::CommandVariant;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xshell::{Shell, cmd};
 
@@ -30,8 +31,8 @@ pub struct Library {
     pub platform: Platform,
     /// Where it is.
     pub path: PathBuf,
-    /// Apple's frameworks that an app links beside it, in the order of their names.
-    pub frameworks: BTreeSet<String>,
+    /// What an app links beside it, as `ios/Package.swift` says it: `.linkedFramework("Metal")`.
+    pub linked: BTreeSet<String>,
 }
 
 /// Builds for one kind of device.
@@ -63,19 +64,43 @@ pub fn build(shell: &Shell, platform: Platform) -> Result<Library> {
     let built = target.join(triple).join(PROFILE).join(FILE);
     let path = folder()?.join(platform.slice()).join(FILE);
     shell.create_dir(path.parent().unwrap_or(&target))?;
-    // local names and debug information go; what the app's linker resolves stays
-    rust::objcopy(shell, &["--strip-debug", "--discard-all"], &built, &path)?;
+    // Local names stay: without them, `rust-objcopy` writes relocations for Apple's systems that no linker reads.
+    rust::objcopy(shell, &["--strip-debug"], &built, &path)?;
     check(&shell.read_binary_file(&path)?, platform).with_context(|| path.display().to_string())?;
-    let bytes = path.metadata()?.len();
-    println!("xtask: {}: {bytes} bytes, {:.0} s", path.display(), begun.elapsed().as_secs_f32());
-    Ok(Library { platform, path, frameworks: frameworks(&shell.read_file(&native)?) })
+    let (bytes, grows) = (path.metadata()?.len(), linked_bytes(shell, &path, platform)?);
+    println!(
+        "xtask: {}: {bytes} bytes, of which an app keeps {grows}, {:.0} s",
+        path.display(),
+        begun.elapsed().as_secs_f32()
+    );
+    Ok(Library { platform, path, linked: linked(&shell.read_file(&native)?) })
 }
 
-/// The frameworks in rustc's list of what to link: `-framework Metal -lobjc …`.
-fn frameworks(list: &str) -> BTreeSet<String> {
+/// What every program of Apple's systems links.
+const ALWAYS_LINKED: [&str; 3] = ["System", "c", "m"];
+
+/// The entries of rustc's list of what to link, `-framework Metal -lobjc …`.
+fn linked(list: &str) -> BTreeSet<String> {
     let words: Vec<&str> = list.split_whitespace().collect();
-    let pairs = words.windows(2).filter(|pair| pair[0] == "-framework");
-    pairs.map(|pair| pair[1].to_owned()).collect()
+    let frameworks = words.windows(2).filter(|pair| pair[0] == "-framework");
+    let frameworks = frameworks.map(|pair| format!(".linkedFramework(\"{}\")", pair[1]));
+    let libraries =
+        words.iter().filter_map(|word| word.strip_prefix("-l")).filter(|name| !ALWAYS_LINKED.contains(name));
+    frameworks.chain(libraries.map(|name| format!(".linkedLibrary(\"{name}\")"))).collect()
+}
+
+/// Links what Swift can call, and counts the bytes.
+fn linked_bytes(shell: &Shell, library: &Path, platform: Platform) -> Result<u64> {
+    let (linker, folder) = (rust::linker(shell)?, shell.create_temp_dir()?);
+    let (output, (system, version)) =
+        (folder.path().join("library"), (platform.linker(), platform.deployment_target().1));
+    let options = ["-undefined", "dynamic_lookup", "-dead_strip", "-all_load", "-x", "-S"];
+    let exports = ["-exported_symbol", "_ffi_*", "-exported_symbol", "_uniffi_*"];
+    cmd!(shell, "{linker} -flavor darwin -arch arm64 -platform_version {system} {version} {version} -dylib {options...} {exports...} -o {output} {library}")
+        .quiet()
+        .run()
+        .context("LLVM's linker can't link it")?;
+    Ok(output.metadata()?.len())
 }
 
 /// Fails where an app's linker would.
@@ -128,9 +153,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frameworks_are_read_from_what_rustc_prints() {
+    fn what_is_linked_is_read_from_what_rustc_prints() {
         let list = "-framework QuartzCore -lobjc -framework Metal -framework Metal -lSystem";
-        assert_eq!(frameworks(list).into_iter().collect::<Vec<_>>(), ["Metal", "QuartzCore"]);
+        let found: Vec<_> = linked(list).into_iter().collect();
+        assert_eq!(
+            found,
+            [r#".linkedFramework("Metal")"#, r#".linkedFramework("QuartzCore")"#, r#".linkedLibrary("objc")"#]
+        );
     }
 
     #[test]

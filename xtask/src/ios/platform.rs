@@ -65,6 +65,15 @@ impl Platform {
         }
     }
 
+    /// The linker's name.
+    pub fn linker(self) -> &'static str {
+        match self {
+            Self::Ios => "ios",
+            Self::IosSimulator => "ios-simulator",
+            Self::MacOs => "macos",
+        }
+    }
+
     /// The number of the platform in a Mach-O file (`PLATFORM_…` in Apple's mach-o/loader.h).
     pub fn macho(self) -> u32 {
         match self {

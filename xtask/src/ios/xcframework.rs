@@ -26,7 +26,7 @@ const MODULE: &str = "CMinnow";
 /// Builds, packs, checks.
 pub fn run(shell: &Shell, platforms: &[Platform]) -> Result<()> {
     let libraries = platforms.iter().map(|platform| library::build(shell, *platform)).collect::<Result<Vec<_>>>()?;
-    frameworks_are_linked(&shell.read_file("ios/Package.swift")?, &libraries)?;
+    everything_is_linked(&shell.read_file("ios/Package.swift")?, &libraries)?;
     shell.remove_path(BUNDLE)?;
     if cmd!(shell, "xcodebuild -version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
         assemble_with_xcode(shell, &libraries)?;
@@ -47,11 +47,10 @@ pub fn run(shell: &Shell, platforms: &[Platform]) -> Result<()> {
 }
 
 /// A static library doesn't say what it needs; the package does, in `linkerSettings`.
-fn frameworks_are_linked(package: &str, libraries: &[Library]) -> Result<()> {
-    let needed: BTreeSet<&String> = libraries.iter().flat_map(|library| &library.frameworks).collect();
-    let missing: Vec<_> =
-        needed.into_iter().filter(|name| !package.contains(&format!(".linkedFramework(\"{name}\")"))).collect();
-    ensure!(missing.is_empty(), "ios/Package.swift doesn't link {missing:?}, which {PACKAGE} needs");
+fn everything_is_linked(package: &str, libraries: &[Library]) -> Result<()> {
+    let needed: BTreeSet<&str> = libraries.iter().flat_map(|library| &library.linked).map(String::as_str).collect();
+    let missing: Vec<_> = needed.into_iter().filter(|entry| !package.contains(entry)).collect();
+    ensure!(missing.is_empty(), "ios/Package.swift lacks {}, which {PACKAGE} needs", missing.join(", "));
     Ok(())
 }
 
@@ -161,12 +160,12 @@ mod tests {
 
     #[test]
     fn a_framework_that_the_package_does_not_link_is_found() {
-        let frameworks = ["Metal", "QuartzCore"].map(str::to_owned).into();
-        let libraries = [Library { platform: Platform::Ios, path: PathBuf::new(), frameworks }];
-        let both = r#"[.linkedFramework("Metal"), .linkedFramework("QuartzCore")]"#;
-        assert!(frameworks_are_linked(both, &libraries).is_ok());
-        let error = frameworks_are_linked(r#"[.linkedFramework("Metal")]"#, &libraries).unwrap_err();
-        assert_eq!(error.to_string(), "ios/Package.swift doesn't link [\"QuartzCore\"], which minnow-ffi needs");
+        let linked = [r#".linkedFramework("Metal")"#, r#".linkedLibrary("objc")"#].map(str::to_owned).into();
+        let libraries = [Library { platform: Platform::Ios, path: PathBuf::new(), linked }];
+        let both = r#"[.linkedFramework("Metal"), .linkedLibrary("objc")]"#;
+        assert!(everything_is_linked(both, &libraries).is_ok());
+        let error = everything_is_linked(r#"[.linkedFramework("Metal")]"#, &libraries).unwrap_err();
+        assert_eq!(error.to_string(), r#"ios/Package.swift lacks .linkedLibrary("objc"), which minnow-ffi needs"#);
     }
 
     #[test]
