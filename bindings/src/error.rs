@@ -126,6 +126,11 @@ impl MinnowError {
 
 /// An argument's name as Kotlin and Swift write it.
 fn foreign_name(name: &str) -> String {
+    let name = match name {
+        "path" => "model",
+        "schema" => "json_schema",
+        name => name,
+    };
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
     words.fold(first, |name, word| {

@@ -1,5 +1,7 @@
 //! Scheduling: the user's clock and habits in, events out.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use jiff::civil::Weekday;
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
@@ -166,7 +168,7 @@ impl Schedule {
         let mut utf16 = Utf16::new(text);
         let served_by = AnswerSource::of(found.served_by)?;
         let events = found.events.into_iter().enumerate().map(|(index, event)| {
-            let when = |reading: &CoreWhen| when(reading, index, &event.title, options);
+            let when = |reading: &CoreWhen| when(reading, index, (&event.title, text), options);
             Ok(ScheduledEvent {
                 when: when(&event.when)?,
                 alternatives: event.alternatives.iter().map(when).collect::<Result<_>>()?,
@@ -179,11 +181,23 @@ impl Schedule {
     }
 }
 
-fn when(reading: &CoreWhen, index: usize, title: &str, options: &minnow::ScheduleOptions) -> Result<When> {
+/// A number that two texts hardly share. It names an event, and tells nothing of the text.
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn when(
+    reading: &CoreWhen,
+    index: usize,
+    (title, text): (&str, &str),
+    options: &minnow::ScheduleOptions,
+) -> Result<When> {
     let written_at = options.now.timestamp();
     let entry = Event {
-        // unique to the moment of asking, the event's place in the text and its start
-        uid: format!("{}-{index}-{}@minnow", written_at.as_nanosecond(), compact(&reading.start)),
+        // unique to the moment of asking, the text, the event's place in it and its start
+        uid: format!("{}-{:016x}-{index}-{}@minnow", written_at.as_second(), digest(text), compact(&reading.start)),
         title: title.to_owned(),
         when: reading.clone(),
         place: None,

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use minnow::{
-    Assistant, CancelToken, ClassifyOptions, Error, Finish, GenerateOptions, ScheduleOptions, SessionOptions,
-    SummarizeOptions,
+    Assistant, CancelToken, ClassifyOptions, Error, Finish, GenerateOptions, Message, Role, ScheduleOptions,
+    SessionOptions, SummarizeOptions,
 };
 use minnow_tests::{cpu, data, smollm2};
 
@@ -117,6 +117,44 @@ fn a_long_conversation_forgets_its_oldest_turns() {
     }
     assert!(chat.messages().len() < 17, "{}", chat.messages().len());
     assert_eq!(chat.messages()[0].content, "Be brief.");
+}
+
+#[test]
+fn thousands_of_saved_turns_are_forgotten_at_once() {
+    let Some(assistant) = assistant() else { return };
+    let turn = |index: usize| {
+        let role = if index % 2 == 0 { Role::User } else { Role::Assistant };
+        Message::new(role, format!("Short message number {index}."))
+    };
+    let messages: Vec<Message> =
+        std::iter::once(Message::new(Role::System, "Be brief.")).chain((0..8000).map(turn)).collect();
+    let mut chat = minnow::Chat::resume(assistant.engine(), messages, SessionOptions::default()).unwrap();
+    let options = GenerateOptions::default().max_new_tokens(8);
+    let asked = Instant::now();
+    let answer = chat.say("Which number was last?", &options, &CancelToken::new(), |_| ()).unwrap();
+    let (kept, reading) = (chat.messages(), answer.first_token.unwrap());
+    assert_eq!(kept[0].content, "Be brief.");
+    assert_eq!(kept[1].role, Role::User, "a question is kept with its answer");
+    assert!((50..1000).contains(&kept.len()), "{}", kept.len());
+    // what is kept is a few times as long to read as to choose
+    assert!(asked.elapsed() < 3 * reading + Duration::from_secs(2), "{:?}, {reading:?}", asked.elapsed());
+    assert_eq!(kept[kept.len() - 3].content, "Short message number 7999.", "the newest stay");
+}
+
+#[test]
+fn a_turn_without_an_answer_is_taken_back() {
+    let Some(assistant) = assistant() else { return };
+    let mut chat = assistant.chat(None, SessionOptions::default()).unwrap();
+    let (cancel, none) = (CancelToken::new(), GenerateOptions::default().time_limit(Duration::ZERO));
+    for _ in 0..3 {
+        chat.say("Tell me about savings.", &none, &cancel, |_| ()).unwrap();
+        assert!(chat.messages().is_empty());
+    }
+    let options = GenerateOptions::default().max_new_tokens(8);
+    let answer = chat.say("What is a bank?", &options, &cancel, |_| ()).unwrap();
+    let mut fresh = assistant.chat(None, SessionOptions::default()).unwrap();
+    assert_eq!(answer.text, fresh.say("What is a bank?", &options, &cancel, |_| ()).unwrap().text);
+    assert_eq!(chat.messages().len(), 2);
 }
 
 #[test]

@@ -68,7 +68,9 @@ impl Sampler {
             return Ok(Self(Method::Greedy));
         };
         if !(temperature > 0.0 && temperature.is_finite()) {
-            let what = format!("temperature must be above 0 and finite, got {temperature} (use greedy sampling for 0)");
+            let what = format!(
+                "temperature must be above 0 and finite, got {temperature} (for the likeliest token each time, leave sampling out)"
+            );
             return Err(Error::invalid("temperature", what));
         }
         if !(top_p > 0.0 && top_p <= 1.0) {
@@ -233,7 +235,7 @@ mod tests {
         }
         assert_eq!(
             Sampler::new(&sampling(0.0, 1.0)).unwrap_err().to_string(),
-            "temperature must be above 0 and finite, got 0 (use greedy sampling for 0) (temperature)"
+            "temperature must be above 0 and finite, got 0 (for the likeliest token each time, leave sampling out) (temperature)"
         );
     }
 

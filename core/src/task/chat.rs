@@ -44,7 +44,7 @@ impl Chat {
     }
 
     /// Says `text` and gives the answer; `on_text` gets it piece by piece. A cancelled answer stays in the history as far as
-    /// it came. Where the conversation has outgrown the context, its oldest turns are forgotten, the instruction never.
+    /// it came; one that didn't come at all takes its question back, since models that see empty answers learn to give them. Where the conversation has outgrown the context, its oldest turns are forgotten, the instruction never.
     ///
     /// The answer's times count from the call on, the reading of `text` included. A time limit that passes before the first token
     /// gives an empty answer that ends with [`Finish::Length`](crate::Finish::Length).
@@ -67,8 +67,10 @@ impl Chat {
         self.messages.push(Message::new(Role::User, text));
         let answer = self.answer(asked, options, cancel, on_text);
         match &answer {
-            Ok(answer) => self.messages.push(Message::new(Role::Assistant, answer.text.trim())),
-            Err(_) => self.messages = before,
+            Ok(answer) if !answer.text.trim().is_empty() => {
+                self.messages.push(Message::new(Role::Assistant, answer.text.trim()));
+            }
+            _ => self.messages = before,
         }
         answer
     }
@@ -81,7 +83,7 @@ impl Chat {
         on_text: impl FnMut(&str),
     ) -> Result<Generation> {
         let room = options.max_new_tokens.min(self.session.context_tokens() / 2);
-        let ids = self.fitting(self.session.context_tokens() - room)?;
+        let ids = self.fitting(self.session.context_tokens() - room, cancel)?;
         let shared = self.session.tokens().iter().zip(&ids).take_while(|(old, new)| old == new).count();
         self.session.rewind(shared);
         let deadline = options.time_limit.and_then(|limit| asked.checked_add(limit));
@@ -96,7 +98,7 @@ impl Chat {
     }
 
     /// The ids of the conversation, after forgetting as many of the oldest turns as it takes to fit.
-    fn fitting(&mut self, limit: usize) -> Result<Vec<u32>> {
+    fn fitting(&mut self, limit: usize, cancel: &CancelToken) -> Result<Vec<u32>> {
         let engine = self.session.engine();
         let (tokenizer, template) = (engine.tokenizer()?, engine.template()?);
         let options = RenderOptions::default().add_generation_prompt(true);
@@ -107,19 +109,46 @@ impl Chat {
                 return Err(Error::ContextFull { needed, available: limit });
             }
         }
-        loop {
-            let ids = template.encode_chat(tokenizer, &self.messages, &options)?;
+        let (first, cuts) = self.cuts();
+        let encoded = |cut: usize| {
+            cancel.check()?;
+            let kept = [&self.messages[..first], &self.messages[cut..]].concat();
+            template.encode_chat(tokenizer, &kept, &options)
+        };
+        // Each message is a token at least. What can't fit by this count needs no rendering: a saved conversation may have thousands.
+        let least = |cut: &usize| -> usize {
+            self.messages[*cut..].iter().map(|message| 1 + message.content.len() / MANY_BYTES).sum()
+        };
+        let mut low = cuts.partition_point(|cut| least(cut) > limit).min(cuts.len() - 1);
+        let (mut high, mut middle) = (cuts.len(), low);
+        let (mut fitting, mut needed) = (None, 0);
+        // the first cut that fits: the likeliest is tried first, then by halving
+        while low < high {
+            let ids = encoded(cuts[middle])?;
             if ids.len() <= limit {
-                return Ok(ids);
+                (high, fitting) = (middle, Some(ids));
+            } else {
+                (low, needed) = (middle + 1, ids.len());
             }
-            let first = self.messages.iter().position(|message| message.role != Role::System).unwrap_or(0);
-            if first + 1 >= self.messages.len() {
-                return Err(Error::ContextFull { needed: ids.len(), available: limit });
-            }
-            // a question goes together with its answer
-            let turn = if self.messages[first].role == Role::User && first + 2 < self.messages.len() { 2 } else { 1 };
-            self.messages.drain(first..first + turn);
+            middle = (low + high) / 2;
         }
+        let ids = fitting.ok_or(Error::ContextFull { needed, available: limit })?;
+        self.messages.drain(first..cuts[high]);
+        Ok(ids)
+    }
+
+    /// Where the turns that may be forgotten begin, and up to where they may be: from none of them to all but what is being said. The instruction
+    /// stays, and a question goes together with its answer.
+    fn cuts(&self) -> (usize, Vec<usize>) {
+        let first = self.messages.iter().position(|message| message.role != Role::System).unwrap_or(0);
+        let mut cuts = vec![first];
+        let mut cut = first;
+        while cut + 1 < self.messages.len() {
+            let with_answer = self.messages[cut].role == Role::User && cut + 2 < self.messages.len();
+            cut += if with_answer { 2 } else { 1 };
+            cuts.push(cut);
+        }
+        (first, cuts)
     }
 }
 

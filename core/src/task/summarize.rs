@@ -26,8 +26,10 @@ const MAX_SENTENCES: usize = 100;
 const WINDOW_TOKENS: usize = 1536;
 /// Tokens of a sentence beyond which only its beginning is scored.
 const MAX_SENTENCE_TOKENS: usize = 96;
-/// Words below which a sentence is a salutation, a heading or a fragment, and only serves where nothing else is there.
+/// Words below which a sentence may be a salutation, a heading or a fragment.
 const MIN_WORDS: usize = 5;
+/// What a sentence ends with.
+const STOPS: [char; 6] = ['.', '!', '?', '。', '！', '？'];
 /// What the first sentence gains over the last, in nats a token.
 const LEAD_BONUS: f32 = 0.35;
 /// What a sentence that repeats a chosen one word for word loses, in nats a token.
@@ -94,7 +96,7 @@ pub struct SummarySentence {
 /// Summarises `text`; `progress` gets the share that is done, 0 to 1.
 ///
 /// A text without a sentence gives an empty summary with confidence 0; one with no more sentences than were asked for is its
-/// own summary.
+/// own summary. Sentences of a few words are left to longer ones where there are enough of those.
 ///
 /// # Errors
 /// `InvalidInput` for limits of zero or a text over [`MAX_TEXT_BYTES`]; `Cancelled`.
@@ -106,7 +108,7 @@ pub fn summarize(
     mut progress: impl FnMut(f32),
 ) -> Result<Summary> {
     check(text, options)?;
-    let candidates = candidates(text, &sentences(text));
+    let candidates = candidates(text, &sentences(text), options.sentences);
     if candidates.is_empty() || (candidates.len() <= options.sentences && options.max_words.is_none()) {
         let parts = candidates.iter().map(|candidate| (candidate.range.clone(), 1.0)).collect();
         return Ok(assemble(text, parts, ServedBy::Rules));
@@ -123,21 +125,32 @@ pub fn summarize(
     Ok(assemble(text, parts, ServedBy::OnDevice))
 }
 
+#[derive(Clone)]
 struct Candidate {
     range: Range<usize>,
     words: HashSet<String>,
     word_count: usize,
 }
 
-/// Sentences long enough to say something; all of them where none is.
-fn candidates(text: &str, ranges: &[Range<usize>]) -> Vec<Candidate> {
+/// The sentences that a summary of `wanted` is chosen from: those long enough to say something. Where that leaves no choice, short ones that
+/// end as sentences do are there too (`Do not pay.`, and not `Dear Ms Smith,`), and where there is nothing else, all.
+fn candidates(text: &str, ranges: &[Range<usize>], wanted: usize) -> Vec<Candidate> {
     let all = ranges.iter().map(|range| {
         let sentence = &text[range.clone()];
         let words = sentence.unicode_words().map(str::to_lowercase).collect();
         Candidate { range: range.clone(), words, word_count: count_words(sentence) }
     });
-    let (long, short): (Vec<_>, Vec<_>) = all.partition(|candidate| candidate.word_count >= MIN_WORDS);
-    if long.is_empty() { short } else { long }
+    let (long, mut short): (Vec<_>, Vec<_>) = all.partition(|candidate| candidate.word_count >= MIN_WORDS);
+    if long.is_empty() {
+        return short;
+    }
+    if long.len() > wanted {
+        return long;
+    }
+    short.retain(|candidate| text[candidate.range.clone()].trim_end().ends_with(STOPS));
+    let mut both = [long, short].concat();
+    both.sort_by_key(|candidate| candidate.range.start);
+    both
 }
 
 /// What the model gains for each sentence, in nats a token, by having read the text.
@@ -263,7 +276,7 @@ mod tests {
     use super::*;
 
     fn chosen(text: &str, scores: &[f32], options: &SummarizeOptions) -> Vec<usize> {
-        let candidates = candidates(text, &sentences(text));
+        let candidates = candidates(text, &sentences(text), options.sentences);
         choose(text, &candidates, scores, options)
     }
 
@@ -278,6 +291,20 @@ mod tests {
     #[test]
     fn a_sentence_that_repeats_a_chosen_one_gives_way() {
         assert_eq!(chosen(TEXT, &[2.9, 3.0, 2.0, 0.0], &SummarizeOptions::default().sentences(2)), [1, 2]);
+    }
+
+    #[test]
+    fn short_sentences_count_where_there_are_few() {
+        let found = |text: &str, wanted| {
+            let candidates = candidates(text, &sentences(text), wanted);
+            candidates.iter().map(|candidate| text[candidate.range.clone()].trim().to_owned()).collect::<Vec<_>>()
+        };
+        let letter = "Dear Ms Smith,\n\nDo not pay. This letter corrects the invoice that we sent you last week.";
+        assert_eq!(found(letter, 3).len(), 2);
+        assert_eq!(found(letter, 1), found(letter, 3), "the model chooses");
+        assert_eq!(found(letter, 3)[0], "Do not pay.");
+        assert_eq!(found(&format!("Hello. {TEXT}"), 3).len(), 4, "long ones are enough");
+        assert_eq!(found("Hello there", 3), ["Hello there"]);
     }
 
     #[test]

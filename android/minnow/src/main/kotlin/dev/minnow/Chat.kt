@@ -22,7 +22,8 @@ import kotlinx.coroutines.sync.withLock
  */
 public interface Chat : AutoCloseable {
     /**
-     * Says [text] and gives the answer once it is complete. A cancelled answer stays in the conversation as far as it came.
+     * Says [text] and gives the answer once it is complete. A cancelled answer stays in the conversation as far as it came;
+     * where nothing came, the turn is taken back.
      *
      * @throws MinnowException.InvalidInput for an empty text or options out of range.
      * @throws MinnowException.ContextFull for a text that doesn't fit even alone.
@@ -40,7 +41,9 @@ public interface Chat : AutoCloseable {
     public fun stream(text: String, options: AnswerOptions = AnswerOptions()): Flow<ChatEvent>
 
     /**
-     * What was said so far, the instruction included: save it, and pass it as [ChatOptions.history] later. Waits for a running answer.
+     * What the model remembers of what was said, the instruction included: save it, and pass it as [ChatOptions.history] later. Turns that
+     * were forgotten, because the context was full, are gone: an app that shows them all keeps its own transcript. Waits for a running
+     * answer.
      *
      * @throws MinnowException.Closed after [close] of this chat or its assistant.
      */
