@@ -10,6 +10,9 @@ use xshell::{Shell, cmd};
 /// Written last, so that a root that was interrupted is made again.
 const COMPLETE: &str = "minnow-root";
 
+/// Where Debian keeps the certificates that are trusted.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// What a root is made of.
 pub struct Recipe {
     /// The name of its folder in the cache.
@@ -64,6 +67,10 @@ impl Root {
             format!("mount -t proc proc '{}'", root.join("proc").display()),
             format!("cp /etc/resolv.conf '{}'", root.join("etc").display()),
         ];
+        // whom this machine trusts, which may be more than Debian does
+        if Path::new(CERTIFICATES).exists() {
+            mounts.push(format!("cp '{CERTIFICATES}' '{}{CERTIFICATES}'", root.display()));
+        }
         for (outside, name) in [(Path::new("/dev"), "dev")].iter().chain(folders) {
             let mount = root.join(name);
             shell.create_dir(&mount)?;

@@ -5,6 +5,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+#[cfg(feature = "gpu")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -105,7 +107,11 @@ struct Shared {
     pool: rayon::ThreadPool,
     turns: Arc<Turns>,
     /// Whether steps of one token may be recorded and replayed, once that is known.
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "the CPU's steps are not recorded"))]
     replays: Replays,
+    /// One couldn't be recorded after all: memory may have run out.
+    #[cfg(feature = "gpu")]
+    recording_failed: AtomicBool,
 }
 
 impl Engine {
@@ -158,6 +164,8 @@ impl Engine {
                 pool,
                 turns: Arc::default(),
                 replays,
+                #[cfg(feature = "gpu")]
+                recording_failed: AtomicBool::new(false),
             }),
         })
     }
@@ -207,7 +215,8 @@ impl Engine {
     }
 
     /// Gives memory back; what the next call needs is made or read again then. Work that is running goes on with what it holds.
-    /// The caches of conversations are given back by [`Session::release`] and [`Chat::release`](crate::Chat::release).
+    /// The caches of conversations are given back by [`Session::release`] and [`Chat::release`](crate::Chat::release); those that have answered
+    /// on a GPU hold the weights until then.
     pub fn trim(&self, pressure: MemoryPressure) {
         *lock(&self.shared.constraints) = None;
         if pressure == MemoryPressure::Critical {
@@ -318,7 +327,8 @@ impl Shared {
     /// A step of one token by replaying a recorded one, or one that is being recorded; `None` where the usual way is the way to go.
     #[cfg(feature = "gpu")]
     fn recorded_step(&self, id: u32, decoder: &Arc<dyn Decoder>, cache: &mut KvCache) -> Result<Option<Vec<f32>>> {
-        if matches!(self.device, ComputeDevice::Cpu(_)) || self.replays.get() == Some(&false) {
+        let refused = self.replays.get() == Some(&false) || self.recording_failed.load(Ordering::Relaxed);
+        if refused || matches!(self.device, ComputeDevice::Cpu(_)) {
             return Ok(None);
         }
         if let Some(logits) = cache.replay(id, decoder, &self.device)? {
@@ -328,7 +338,9 @@ impl Shared {
         if !cache.wants_recording() || !*self.replays.get_or_init(trusted) {
             return Ok(None);
         }
-        cache.record(id, decoder, &self.device).map(Some)
+        let recorded = cache.record(id, decoder, &self.device);
+        self.recording_failed.store(recorded.is_err(), Ordering::Relaxed);
+        recorded.map(Some)
     }
 
     /// The weights, read again where a trim gave them up.

@@ -10,6 +10,7 @@ use super::device::ComputeDevice;
 pub(crate) struct StepInputs {
     pub(super) ids: Vec<u32>,
     position: usize,
+    #[cfg(feature = "gpu")]
     inverse_frequencies: Vec<f32>,
     /// `[ids]`
     pub(super) ids_on_device: Tensor<1, Int>,
@@ -27,6 +28,7 @@ impl StepInputs {
         Self {
             ids: ids.to_vec(),
             position,
+            #[cfg(feature = "gpu")]
             inverse_frequencies: inverse_frequencies.to_vec(),
             ids_on_device: Tensor::from_data(TensorData::new(on_device, [ids.len()]), (device.burn(), DType::I32)),
             place: Tensor::from_data(TensorData::new(place, shape), (device.burn(), DType::F32)),
