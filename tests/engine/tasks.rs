@@ -123,7 +123,7 @@ fn a_long_conversation_forgets_its_oldest_turns() {
 fn thousands_of_saved_turns_are_forgotten_at_once() {
     let Some(assistant) = assistant() else { return };
     let turn = |index: usize| {
-        let role = if index % 2 == 0 { Role::User } else { Role::Assistant };
+        let role = if index.is_multiple_of(2) { Role::User } else { Role::Assistant };
         Message::new(role, format!("Short message number {index}."))
     };
     let messages: Vec<Message> =

@@ -8,8 +8,9 @@ use std::ops::Range;
 use jiff::ZonedDateTime;
 use serde::{Serialize, Serializer};
 
+use super::find;
+use super::title::{shares, title_within};
 use super::when::{Found, Moment, Preferences, Provenance, Reference, Source, When};
-use super::{find, title_candidate};
 use crate::generate::{CancelToken, Engine, softmax};
 use crate::task::ServedBy;
 use crate::task::prompt::{continuation, question};
@@ -97,8 +98,9 @@ pub fn schedule(engine: &Engine, text: &str, options: &ScheduleOptions, cancel: 
     }
     let mut events = Vec::with_capacity(found.len());
     let mut served_by = ServedBy::Rules;
-    for found in found {
-        let clause = title_candidate(text, &found.pieces).unwrap_or_else(|| UNTITLED.to_owned());
+    let times: Vec<Range<usize>> = found.iter().map(|found| found.span.clone()).collect();
+    for (found, part) in found.into_iter().zip(shares(text, &times)) {
+        let clause = title_within(text, &found.pieces, part).unwrap_or_else(|| UNTITLED.to_owned());
         let choices = if events.len() < MAX_NAMED { wordings(&clause) } else { Vec::new() };
         let title = if choices.len() > 1 {
             served_by = ServedBy::OnDevice;

@@ -67,15 +67,49 @@ const EDGE_WORDS: &[&str] = &[
 /// Words of [`EDGE_WORDS`] that only the end of a clause loses: `to the dentist` at a start says something.
 const END_ONLY: &[&str] = &["with", "is", "are", "until"];
 
+/// What stands between two events of one clause: what is before it is of the first, what is after it of the second.
+const SEPARATORS: &[&str] = &[",", "，", "、", ";", "；", " and ", " then ", " or ", "和", "然后", "再"];
+
+/// The part of `text` that is about each of some events, given where their times stand (bytes, in the text's order): from one to the
+/// next, the words between two of them shared out at the last word or mark that joins clauses.
+pub(super) fn shares(text: &str, times: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut shares = Vec::with_capacity(times.len());
+    let mut start = 0;
+    for (index, time) in times.iter().enumerate() {
+        let Some(next) = times.get(index + 1).filter(|next| next.start >= time.end) else {
+            shares.push(start..text.len());
+            continue;
+        };
+        let gap = text.get(time.end..next.start).unwrap_or_default();
+        let joint = SEPARATORS.iter().filter_map(|mark| gap.rfind(mark).map(|at| (at, at + mark.len()))).max();
+        let (end, next_start) = match joint {
+            Some((end, start)) => (time.end + end, time.end + start),
+            // nothing joins them: the words name the first event if nothing before its time does
+            None if trim_edges(text.get(start..time.start).unwrap_or_default()).is_empty() => (next.start, next.start),
+            None => (time.end, time.end),
+        };
+        shares.push(start..end);
+        start = next_start;
+    }
+    shares
+}
+
 /// A title from the clause around the first of `spans` (bytes of `text`, as in [`Found::pieces`]), or `None` when
 /// nothing is left of it. A fallback: a model names events better.
 ///
 /// [`Found::pieces`]: super::Found::pieces
 pub fn title_candidate(text: &str, spans: &[Range<usize>]) -> Option<String> {
+    title_within(text, spans, 0..text.len())
+}
+
+/// As [`title_candidate`], from a part of the text.
+pub(super) fn title_within(text: &str, spans: &[Range<usize>], part: Range<usize>) -> Option<String> {
     let first = spans.first()?;
-    let (before, after) = (text.get(..first.start)?, text.get(first.end..)?);
+    let before = text.get(..first.start)?;
+    let after = text.get(first.end..part.end.max(first.end))?;
     let start = before.char_indices().rev().take(MAX_CLAUSE_CHARS).find(|(at, c)| ends_clause(before, *at, *c));
     let start = start.map_or_else(|| near(before.char_indices().rev(), 0), |(at, c)| at + c.len_utf8());
+    let start = start.max(part.start.min(first.start));
     let end = after.char_indices().take(MAX_CLAUSE_CHARS).find(|(at, c)| ends_clause(after, *at, *c));
     let end = match end {
         _ if ends_sentence(text.get(first.clone())?, after) => first.end,
@@ -175,6 +209,28 @@ mod tests {
             ("明天下午三点和小王开会", "和小王开会"),
         ] {
             assert_eq!(title(text).as_deref(), Some(want));
+        }
+    }
+
+    #[test]
+    fn events_of_one_sentence_have_titles_of_their_own() {
+        let titles = |text: &str| {
+            let now = "2026-03-02T10:00[UTC]".parse().unwrap();
+            let found = find(text, &Reference::new(now)).unwrap();
+            let times: Vec<_> = found.iter().map(|found| found.span.clone()).collect();
+            let titles = found.iter().zip(shares(text, &times));
+            titles.map(|(found, part)| title_within(text, &found.pieces, part).unwrap_or_default()).collect::<Vec<_>>()
+        };
+        for (text, want) in [
+            ("dentist on Monday at 9am and gym on Tuesday at 18:00", ["dentist", "gym"]),
+            ("Lunch tomorrow at noon, dinner on Friday at 8pm.", ["Lunch", "dinner"]),
+            ("Lunch tomorrow with Ana and dinner on Friday with Bob", ["Lunch with Ana", "dinner with Bob"]),
+            ("On Monday at 9 dentist, on Tuesday at 18:00 gym", ["dentist", "gym"]),
+            ("dentist Monday 9am gym Tuesday 6pm", ["dentist", "gym"]),
+            ("周一上午九点看牙医，周二下午六点健身", ["看牙医", "健身"]),
+            ("Dentist on Friday at 9am. Team call on Monday", ["Dentist", "Team call"]),
+        ] {
+            assert_eq!(titles(text), want, "{text}");
         }
     }
 
