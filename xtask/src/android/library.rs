@@ -63,13 +63,9 @@ pub fn with_symbols(shell: &Shell, abi: Abi, processors: Processors) -> Result<P
             let _ndk = shell.push_env("ANDROID_NDK_HOME", &ndk);
             rust::ensure_target(shell, abi.triple())?;
             let (abi, level) = (abi.name(), LEVEL.to_string());
-            let link = link
-                .iter()
-                .map(|argument| format!("-Clink-arg=-Wl,{}", argument.replace(' ', ",")))
-                .chain([GENERATION.to_owned()]);
             let cargo =
                 cmd!(shell, "cargo ndk --target {abi} --platform {level} rustc {package...} --crate-type cdylib --");
-            cargo.args(link).run()?;
+            cargo.args(for_driver(&link)).arg(GENERATION).run()?;
         }
         Kit::Rust => {
             println!("xtask: building {FILE} for {abi} without the NDK: a check and not a release");
@@ -149,6 +145,11 @@ pub fn link_arguments(abi: Abi) -> Vec<String> {
     arguments
 }
 
+/// As arguments of rustc, for a linker that a compiler driver calls.
+pub fn for_driver(link: &[String]) -> impl Iterator<Item = String> {
+    link.iter().map(|argument| format!("-Clink-arg=-Wl,{}", argument.replace(' ', ",")))
+}
+
 /// As arguments of rustc, for a linker that is called without a compiler driver.
 pub fn words(link: &[String]) -> impl Iterator<Item = String> {
     link.iter().flat_map(|argument| argument.split(' ')).map(|word| format!("-Clink-arg={word}"))
@@ -183,5 +184,7 @@ mod tests {
     fn every_word_is_an_argument_of_its_own() {
         let words: Vec<_> = words(&["-z max-page-size=16384".to_owned()]).collect();
         assert_eq!(words, ["-Clink-arg=-z", "-Clink-arg=max-page-size=16384"]);
+        let words: Vec<_> = for_driver(&["-z max-page-size=16384".to_owned()]).collect();
+        assert_eq!(words, ["-Clink-arg=-Wl,-z,max-page-size=16384"]);
     }
 }

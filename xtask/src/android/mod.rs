@@ -34,7 +34,7 @@ pub enum Android {
     Build {
         #[command(flatten)]
         abis: Abis,
-        /// Leaves the GPU out: a third of the size, for apps that want nothing but the CPU
+        /// Leaves the GPU out: less than half the size, for apps that want nothing but the CPU
         #[arg(long)]
         cpu_only: bool,
     },

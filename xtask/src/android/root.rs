@@ -4,17 +4,18 @@
 //! them along. Everything else is as without the root: the same stubs, the same kind of linker.
 
 use crate::android::abi::Abi;
+use crate::android::bionic::LEVEL;
 use crate::android::library::Processors;
 use crate::android::{folder, library, stubs};
 use crate::{debian, mobile};
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use xshell::Shell;
 
 const RECIPE: debian::Recipe = debian::Recipe {
     name: "android-root",
     suite: "sid",
-    packages: "ca-certificates,cargo,gcc,libc6-dev,lld,rust-src,rustc",
+    packages: "ca-certificates,cargo,clang,gcc,libc6-dev,lld,rust-src,rustc",
     cost: "some minutes, 2 GB",
 };
 
@@ -35,12 +36,16 @@ impl Root {
         let (sources, cargo_home) = (shell.current_dir(), mobile::cargo_home()?);
         let folders = [(sources.as_path(), "minnow"), (&cargo_home, "cargo-home"), (&android, "android")];
         let (triple, link) =
-            (abi.triple(), library::words(&library::link_arguments(abi)).collect::<Vec<_>>().join(" "));
+            (abi.triple(), library::for_driver(&library::link_arguments(abi)).collect::<Vec<_>>().join(" "));
         let variable = library::cargo_variable(abi);
-        let flags = library::stub_flags(&Path::new("/android/stubs").join(abi.name())).join(" ");
+        // Debian's rustc 1.97 fails an assertion of its own where it calls a linker without a driver for Android.
+        let driver =
+            format!("--target={triple}{LEVEL} -fuse-ld=lld -nostdlib -nostartfiles -Wl,--no-dependent-libraries");
+        let driver = driver.split(' ').map(|argument| format!("-Clink-arg={argument}")).collect::<Vec<_>>().join(" ");
+        let flags = format!("-Lnative=/android/stubs/{} {driver}", abi.name());
         let build = format!(
             "cd /minnow && PATH=/usr/bin:/bin RUSTC_BOOTSTRAP=1 CARGO_HOME=/cargo-home CARGO_TARGET_DIR=/android/{target} \
-             {variable}_LINKER=ld.lld {variable}_RUSTFLAGS=\"{flags}\" \
+             {variable}_LINKER=clang {variable}_RUSTFLAGS=\"{flags}\" \
              cargo rustc --package {package} --lib --profile {profile} {features} --target {triple} -Zbuild-std=std,panic_unwind \
              --crate-type cdylib -- {link} {generation}",
             generation = mobile::GENERATION,
