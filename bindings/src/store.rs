@@ -172,6 +172,15 @@ impl NativeStore {
         let store = self.store.clone();
         with_fetch_cancel(move |cancel| Ok(store.verify(&name, &mut |_| (), &cancel)?)).await
     }
+
+    /// Deletes what is here of a model.
+    ///
+    /// # Errors
+    /// `Catalogue` for a name that there isn't, `Storage`, `Cancelled`.
+    pub async fn remove(&self, name: String) -> Result<()> {
+        let store = self.store.clone();
+        with_fetch_cancel(move |cancel| Ok(store.remove(&name, &cancel)?)).await
+    }
 }
 
 /// Runs `work` elsewhere with a cancel of the store's kind, which the future's end pulls.

@@ -14,6 +14,10 @@ use std::path::{Path, PathBuf};
 /// Bytes read or written at a time.
 pub(crate) const CHUNK: usize = 64 * 1024;
 
+/// What is added to a file's name while it is fetched, and to that of what tells its source.
+const PART: &str = ".part";
+const TAG: &str = ".part.tag";
+
 /// A file that is being fetched.
 #[derive(Debug)]
 pub struct PartFile {
@@ -30,7 +34,7 @@ pub struct PartFile {
 impl PartFile {
     /// Opens the part of `target`, with what an earlier call left in it.
     pub(crate) fn open(target: &Path, entry: &FileEntry) -> Result<Self> {
-        let path = with_suffix(target, ".part");
+        let path = with_suffix(target, PART);
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder).map_err(ModelsError::io("create", folder))?;
         }
@@ -57,7 +61,7 @@ impl PartFile {
         }
         let mut part = Self {
             target: target.to_owned(),
-            tag_path: with_suffix(target, ".part.tag"),
+            tag_path: with_suffix(target, TAG),
             path,
             file,
             hasher,
@@ -193,6 +197,11 @@ fn mismatch(length: u64, found: &str, expected_bytes: u64, expected_sha256: &str
         return format!("it has {length} bytes where the catalogue says {expected_bytes}");
     }
     format!("its sha256 is {found} where the catalogue says {expected_sha256}")
+}
+
+/// What broken-off fetches of `target` leave behind.
+pub(crate) fn leftovers(target: &Path) -> [PathBuf; 2] {
+    [PART, TAG].map(|suffix| with_suffix(target, suffix))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -15,6 +15,7 @@ use crate::cancel::POLL;
 use crate::part::{self, PartFile};
 use crate::{CancelToken, Catalogue, FileEntry, ModelEntry, ModelsError, OnProgress, Progress, Result, Source, Stage};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// One way to get the bytes of a source.
@@ -206,6 +207,35 @@ impl Store {
         Ok(self.model_path(model))
     }
 
+    /// Deletes what is here of a model, and what broken-off fetches have left. What isn't here is none the less removed. Waits for a fetch
+    /// that is running. A model that is open stays usable on systems that keep a file for as long as it is mapped (all but Windows).
+    ///
+    /// # Errors
+    /// [`ModelsError::UnknownModel`], [`ModelsError::Cancelled`] while it waits, [`ModelsError::Io`].
+    pub fn remove(&self, name: &str, cancel: &CancelToken) -> Result<()> {
+        let model = self.catalogue.get(name)?;
+        if !self.root.is_dir() {
+            return Ok(());
+        }
+        let _lock = self.lock(model, &mut |_| (), cancel)?;
+        for file in &model.files {
+            let target = self.file_path(model, file);
+            for path in part::leftovers(&target).iter().chain([&target]) {
+                gone(fs::remove_file(path), path)?;
+            }
+        }
+        if model.files.len() > 1 {
+            let folder = self.model_path(model);
+            match fs::remove_dir(&folder) {
+                // the user's own files stay
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+                other => gone(other, &folder)?,
+            }
+        }
+        // The lock's file stays: whoever waits for it must not end up with another one than the next caller.
+        Ok(())
+    }
+
     /// Gets one file from the first source that delivers it intact.
     fn fetch_file(&self, model: &ModelEntry, file: &FileEntry, job: &mut Job<'_>) -> Result<()> {
         let target = self.file_path(model, file);
@@ -300,6 +330,14 @@ impl Store {
     }
 }
 
+/// What was there is deleted, or was not there.
+fn gone(deleted: std::io::Result<()>, path: &Path) -> Result<()> {
+    match deleted {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(ModelsError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Fails before anything is written if the disk is too full for it.
 pub(crate) fn ensure_space(folder: &Path, needed: u64) -> Result<()> {
     let available = fs4::available_space(folder).map_err(ModelsError::io("measure", folder))?;
@@ -314,10 +352,8 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(path: PathBuf) -> Result<Self> {
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ModelsError::io("remove", &path)(error)),
-            _ => Ok(Self(path)),
-        }
+        gone(fs::remove_dir_all(&path), &path)?;
+        Ok(Self(path))
     }
 }
 

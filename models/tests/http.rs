@@ -304,6 +304,26 @@ fn a_damaged_file_is_found_and_replaced() {
 }
 
 #[test]
+fn a_removed_model_leaves_nothing_and_comes_again() {
+    let file = content(50_000);
+    let served = file.clone();
+    let server = Server::start(move |_, asked, stream| send_rest(stream, asked, &served, TAG));
+    let (folder, store) = server.store(&file);
+    let remove = || store.remove("m", &CancelToken::new());
+    remove().unwrap();
+    let path = fetch(&store).unwrap();
+    let left = path.with_extension(format!("{}.part", path.extension().unwrap_or_default().to_string_lossy()));
+    fs::write(&left, b"from a broken-off fetch").unwrap();
+    remove().unwrap();
+    remove().unwrap();
+    assert!(matches!(store.path("m"), Err(ModelsError::NotStored { .. })));
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| !name.ends_with(".lock")).count(), 0);
+    assert_eq!(fs::read(fetch(&store).unwrap()).unwrap(), file);
+    assert!(matches!(store.remove("other", &CancelToken::new()), Err(ModelsError::UnknownModel { .. })));
+}
+
+#[test]
 fn terms_must_be_accepted_before_anything_is_fetched() {
     let file = content(5_000);
     let served = file.clone();

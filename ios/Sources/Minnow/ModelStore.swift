@@ -137,6 +137,14 @@ public final class ModelStore: Sendable {
     public func verify(_ name: String) async throws {
         try await calling { try await self.native.verify(name: name) }
     }
+
+    /// Deletes a model that is here, and what broken-off downloads of it have left. One that isn't here is none the less removed. Waits for
+    /// a download that is running. An assistant that has the model open goes on, but can't read its weights again after a trim.
+    ///
+    /// - Throws: ``MinnowError/catalogue(_:)`` for a name that there isn't, ``MinnowError/storage(_:)`` where a file can't be deleted.
+    public func remove(_ name: String) async throws {
+        try await calling { try await self.native.remove(name: name) }
+    }
 }
 
 /// A model that the catalogue knows.

@@ -2178,6 +2178,14 @@ public protocol NativeStoreProtocol: AnyObject, Sendable {
     func path(name: String) async throws  -> String
 
     /**
+     * Deletes what is here of a model.
+     *
+     * # Errors
+     * `Catalogue` for a name that there isn't, `Storage`, `Cancelled`.
+     */
+    func remove(name: String) async throws
+
+    /**
      * Computes a stored model's checksums.
      *
      * # Errors
@@ -2324,6 +2332,28 @@ open func path(name: String)async throws  -> String  {
             completeFunc: ffi_minnow_ffi_rust_future_complete_rust_buffer,
             freeFunc: ffi_minnow_ffi_rust_future_free_rust_buffer,
             liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Deletes what is here of a model.
+     *
+     * # Errors
+     * `Catalogue` for a name that there isn't, `Storage`, `Cancelled`.
+     */
+open func remove(name: String)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativestore_remove(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(name)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_void,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_void,
+            freeFunc: ffi_minnow_ffi_rust_future_free_void,
+            liftFunc: { $0 },
             errorHandler: FfiConverterTypeMinnowError_lift
         )
 }

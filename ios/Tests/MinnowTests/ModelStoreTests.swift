@@ -112,6 +112,12 @@ final class ModelStoreTests: XCTestCase {
         let again = try await all(store.download("fish"))
         XCTAssertEqual(again, [.completed(file)], "nothing to do")
         XCTAssertEqual(server.ranges, [nil])
+        for _ in 0..<2 { try await store.remove("fish") }
+        XCTAssertFalse(FileManager.default.fileExists(atPath: file.path))
+        let removed = try await store.checkStatus("fish")
+        XCTAssertEqual(removed, .downloadable)
+        let unknown = try await failure { try await store.remove("no such model") }
+        XCTAssertEqual(unknown.kind, "catalogue")
     }
 
     func testADownloadThatBrokeOffGoesOnWhereItStopped() async throws {

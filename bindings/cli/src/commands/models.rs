@@ -1,4 +1,4 @@
-//! `models list`, `models fetch NAME`, `models verify [NAME]`.
+//! `models list`, `models fetch NAME`, `models verify [NAME]`, `models remove NAME`.
 
 use crate::args::GlobalArgs;
 use crate::errors::{CliError, Result};
@@ -29,6 +29,11 @@ enum Action {
     Verify {
         /// A name from `minnow models list` [default: everything that is stored]
         name: Option<String>,
+    },
+    /// Deletes a stored model, and what broken-off downloads of it have left
+    Remove {
+        /// A name from `minnow models list`
+        name: String,
     },
 }
 
@@ -73,6 +78,12 @@ pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             output::print(global.json, &rows, |_| path.display().to_string())
         }
         Action::Verify { name } => verify(&store, name.as_deref(), global),
+        Action::Remove { name } => {
+            store.remove(name, &CancelToken::new())?;
+            let model = store.catalogue().get(name)?;
+            let rows = [Row::new(model, store.state(model))];
+            output::print(global.json, &rows, |rows| table(rows))
+        }
     }
 }
 

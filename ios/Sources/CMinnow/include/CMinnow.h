@@ -553,6 +553,11 @@ uint64_t uniffi_minnow_ffi_fn_method_nativestore_list(uint64_t ptr
 uint64_t uniffi_minnow_ffi_fn_method_nativestore_path(uint64_t ptr, RustBuffer name
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVESTORE_REMOVE
+#define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVESTORE_REMOVE
+uint64_t uniffi_minnow_ffi_fn_method_nativestore_remove(uint64_t ptr, RustBuffer name
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVESTORE_VERIFY
 #define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVESTORE_VERIFY
 uint64_t uniffi_minnow_ffi_fn_method_nativestore_verify(uint64_t ptr, RustBuffer name
@@ -1058,6 +1063,12 @@ uint16_t uniffi_minnow_ffi_checksum_method_nativestore_list(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVESTORE_PATH
 #define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVESTORE_PATH
 uint16_t uniffi_minnow_ffi_checksum_method_nativestore_path(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVESTORE_REMOVE
+#define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVESTORE_REMOVE
+uint16_t uniffi_minnow_ffi_checksum_method_nativestore_remove(void
 
 );
 #endif

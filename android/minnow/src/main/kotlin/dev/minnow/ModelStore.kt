@@ -75,6 +75,15 @@ public interface ModelStore : AutoCloseable {
      */
     public suspend fun verify(name: String)
 
+    /**
+     * Deletes a model that is here, and what broken-off downloads of it have left. One that isn't here is none the less removed. Waits for a
+     * download that is running. An assistant that has the model open goes on, but can't read its weights again after a trim.
+     *
+     * @throws MinnowException.Catalogue for a name that there isn't.
+     * @throws MinnowException.Storage where a file can't be deleted.
+     */
+    public suspend fun remove(name: String)
+
     /** Gives the store up; models stay where they are, and running downloads go on until their flow ends. */
     override fun close()
 
@@ -134,6 +143,10 @@ private class OpenedStore(private val native: NativeStore, private val transport
 
     override suspend fun verify(name: String) {
         calling { native.verify(name.wellFormed()) }
+    }
+
+    override suspend fun remove(name: String) {
+        calling { native.remove(name.wellFormed()) }
     }
 
     override fun close() = native.close()

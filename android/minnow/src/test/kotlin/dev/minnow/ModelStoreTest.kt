@@ -17,6 +17,7 @@ import kotlin.test.Test
 import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
 import kotlinx.coroutines.flow.first
@@ -111,6 +112,10 @@ class ModelStoreTest {
         store.verify("fish")
         assertEquals(listOf<DownloadStatus>(DownloadStatus.DownloadCompleted(file)), store.download("fish").toList(), "nothing to do")
         assertEquals(1, requests.size)
+        repeat(2) { store.remove("fish") }
+        assertFalse(file.exists())
+        assertEquals(FeatureStatus.DOWNLOADABLE, store.checkStatus("fish"))
+        assertFailsWith<MinnowException.Catalogue> { store.remove("no such model") }
     }
 
     @Test

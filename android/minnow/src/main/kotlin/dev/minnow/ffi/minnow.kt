@@ -883,6 +883,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativestore_path(
     ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativestore_remove(
+    ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativestore_verify(
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_httpanswer_status(
@@ -996,6 +998,8 @@ internal object UniffiLib {
     external fun uniffi_minnow_ffi_fn_method_nativestore_list(`ptr`: Long,
     ): Long
     external fun uniffi_minnow_ffi_fn_method_nativestore_path(`ptr`: Long,`name`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativestore_remove(`ptr`: Long,`name`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_minnow_ffi_fn_method_nativestore_verify(`ptr`: Long,`name`: RustBuffer.ByValue,
     ): Long
@@ -4025,6 +4029,14 @@ internal interface NativeStoreInterface {
     suspend fun `path`(`name`: kotlin.String): kotlin.String
 
     /**
+     * Deletes what is here of a model.
+     *
+     * # Errors
+     * `Catalogue` for a name that there isn't, `Storage`, `Cancelled`.
+     */
+    suspend fun `remove`(`name`: kotlin.String)
+
+    /**
      * Computes a stored model's checksums.
      *
      * # Errors
@@ -4245,6 +4257,35 @@ internal open class NativeStore: Disposable, AutoCloseable, NativeStoreInterface
         { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterString.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Deletes what is here of a model.
+     *
+     * # Errors
+     * `Catalogue` for a name that there isn't, `Storage`, `Cancelled`.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `remove`(`name`: kotlin.String) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativestore_remove(
+                uniffiHandle,
+
+        FfiConverterString.lower(`name`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
         // Error FFI converter
         MinnowException.ErrorHandler,
     )
