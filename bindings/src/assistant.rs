@@ -27,15 +27,15 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     chats: Mutex<Vec<Weak<Mutex<Option<OpenedChat>>>>>,
     rest: Mutex<Rest>,
+    /// Held by who waits for a pause.
+    pausing: Mutex<()>,
 }
 
 /// Whether the model rests.
 #[derive(Default)]
 struct Rest {
-    /// The last word of the app: the pause itself comes a step later, and may come after the app has thought better of it.
-    wanted: bool,
-    /// Whether a thread waits for the pause.
-    waiting: bool,
+    /// Counts the calls that ended a pause: one that is still being waited for when it is ended counts no more.
+    resumed: u64,
     pause: Option<Pause>,
 }
 
@@ -60,26 +60,6 @@ impl Shared {
     }
 }
 
-/// A wait for a pause; it ends when this is dropped, however that came about.
-struct Waiting(Arc<Shared>);
-
-impl Waiting {
-    /// `None` where the model rests already, or somebody waits for that.
-    fn begin(shared: &Arc<Shared>) -> Option<Self> {
-        let mut rest = lock(&shared.rest);
-        rest.wanted = true;
-        let needed = !rest.waiting && rest.pause.is_none();
-        rest.waiting |= needed;
-        needed.then(|| Self(shared.clone()))
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        lock(&self.0.rest).waiting = false;
-    }
-}
-
 /// Opens the model at `path`: a .gguf file, or a folder with config.json and model.safetensors.
 ///
 /// # Errors
@@ -97,7 +77,13 @@ pub async fn open_assistant(path: String, options: OpenOptions) -> Result<Arc<Na
     let assistant = opened.await?;
     let facts = facts(assistant.engine());
     let opened = Mutex::new(Some(assistant));
-    let shared = Shared { opened, jobs: Jobs::default(), chats: Mutex::default(), rest: Mutex::default() };
+    let shared = Shared {
+        opened,
+        jobs: Jobs::default(),
+        chats: Mutex::default(),
+        rest: Mutex::default(),
+        pausing: Mutex::default(),
+    };
     Ok(Arc::new(NativeAssistant { shared: Arc::new(shared), facts }))
 }
 
@@ -201,11 +187,16 @@ impl NativeAssistant {
     /// Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
     pub async fn pause(&self) -> Result<()> {
         let assistant = self.shared.assistant()?;
-        let Some(waiting) = Waiting::begin(&self.shared) else { return Ok(()) };
+        let (shared, resumed) = (self.shared.clone(), lock(&self.shared.rest).resumed);
         jobs::detached(move |cancel| {
+            // one after the other, each for a step at most: the second finds the model at rest
+            let _alone = lock(&shared.pausing);
+            if lock(&shared.rest).pause.is_some() {
+                return Ok(());
+            }
             let pause = assistant.engine().pause(cancel)?;
-            let mut rest = lock(&waiting.0.rest);
-            if rest.wanted && !waiting.0.jobs.is_closed() {
+            let mut rest = lock(&shared.rest);
+            if rest.resumed == resumed && !shared.jobs.is_closed() {
                 rest.pause = Some(pause);
             }
             Ok(())
@@ -216,7 +207,7 @@ impl NativeAssistant {
     /// Ends a pause. Returns at once; without one it does nothing.
     pub fn resume(&self) {
         let mut rest = lock(&self.shared.rest);
-        rest.wanted = false;
+        rest.resumed += 1;
         rest.pause = None;
     }
 

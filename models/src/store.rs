@@ -199,7 +199,7 @@ impl Store {
                 url: model.licence.url.clone(),
             });
         }
-        let scratch = Scratch::new(self.root.join(format!(".{}.fetch", model.name)))?;
+        let scratch = Scratch::new(self.scratch_path(model))?;
         ensure_space(&self.root, missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add))?;
         for file in missing {
             self.fetch_file(model, file, &mut Job { file: &file.name, scratch: &scratch.0, cancel, progress })?;
@@ -208,7 +208,8 @@ impl Store {
     }
 
     /// Deletes what is here of a model, and what broken-off fetches have left. What isn't here is none the less removed. Waits for a fetch
-    /// that is running. A model that is open stays usable on systems that keep a file for as long as it is mapped (all but Windows).
+    /// that is running. A model that is open stays usable on systems that keep a file for as long as it is mapped (all but Windows),
+    /// until its weights are given up and have to be read again.
     ///
     /// # Errors
     /// [`ModelsError::UnknownModel`], [`ModelsError::Cancelled`] while it waits, [`ModelsError::Io`].
@@ -232,6 +233,7 @@ impl Store {
                 other => gone(other, &folder)?,
             }
         }
+        drop(Scratch::new(self.scratch_path(model))?);
         // The lock's file stays: whoever waits for it must not end up with another one than the next caller.
         Ok(())
     }
@@ -301,6 +303,10 @@ impl Store {
 
     fn lock_path(&self, model: &ModelEntry) -> PathBuf {
         self.root.join(format!(".{}.lock", model.name))
+    }
+
+    fn scratch_path(&self, model: &ModelEntry) -> PathBuf {
+        self.root.join(format!(".{}.fetch", model.name))
     }
 
     fn is_locked(&self, model: &ModelEntry) -> bool {

@@ -94,3 +94,21 @@ fn engines_side_by_side_keep_apart() {
         scope.spawn(|| speak(&other, 200));
     });
 }
+
+#[test]
+fn sessions_come_and_go_while_others_are_recorded() {
+    let Some(engine) = gpu(data("tiny/smollm2/smollm2.q8_0.gguf")) else { return };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let engine = &engine;
+            scope.spawn(move || {
+                for round in 0..6 {
+                    // as long as others, so that one takes another's memory
+                    let mut session = engine.session(SessionOptions::default().context_tokens(64)).unwrap();
+                    say(&mut session, 40 * thread + round, 40 * thread + round + 7);
+                    agrees(engine, &session, "among others");
+                }
+            });
+        }
+    });
+}

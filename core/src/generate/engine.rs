@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 #[cfg(feature = "gpu")]
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use burn::tensor::DType;
@@ -18,7 +18,7 @@ use super::session::{Session, SessionOptions};
 use super::turn::{Turn, Turns};
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
-use crate::tensor::{ComputeDevice, DevicePreference, DeviceReport, rows, to_host};
+use crate::tensor::{ComputeDevice, DeviceKind, DevicePreference, DeviceReport, rows, to_host};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Location, Result};
 
@@ -96,8 +96,7 @@ struct Shared {
     /// Where the weights come from, for when they were given up.
     path: PathBuf,
     config: ModelConfig,
-    /// `None` after a trim, until the next step.
-    decoder: Mutex<Option<Arc<dyn Decoder>>>,
+    decoder: Mutex<Weights>,
     tokenizer: Option<Tokenizer>,
     template: Option<ChatTemplate>,
     constraints: Mutex<Option<Arc<ConstraintVocabulary>>>,
@@ -154,7 +153,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
                 config,
-                decoder: Mutex::new(Some(decoder)),
+                decoder: Mutex::new(Weights::new(decoder)),
                 tokenizer,
                 template,
                 constraints: Mutex::default(),
@@ -220,7 +219,7 @@ impl Engine {
     pub fn trim(&self, pressure: MemoryPressure) {
         *lock(&self.shared.constraints) = None;
         if pressure == MemoryPressure::Critical {
-            *lock(&self.shared.decoder) = None;
+            lock(&self.shared.decoder).held = None;
         }
         tracing::debug!(?pressure, "trimmed");
     }
@@ -258,9 +257,17 @@ impl Engine {
         Ok(held.insert(made).clone())
     }
 
-    /// An empty cache; see [`KvCache::new`].
-    pub(super) fn cache(&self, capacity: usize, max_rows: usize) -> Result<KvCache> {
+    /// An empty cache; see [`KvCache::new`]. On a GPU it takes a turn: what is launched while another session's step is being recorded would
+    /// be part of that recording.
+    ///
+    /// # Errors
+    /// `Cancelled` where `cancel` came first; as [`KvCache::new`].
+    pub(super) fn cache(&self, capacity: usize, max_rows: usize, cancel: &CancelToken) -> Result<KvCache> {
         let shared = &*self.shared;
+        let _turn = match shared.device.kind() {
+            DeviceKind::Cpu => None,
+            DeviceKind::Gpu => Some(shared.turns.take(cancel)?),
+        };
         guarded(
             || shared.device.name(),
             || {
@@ -268,6 +275,14 @@ impl Engine {
                 Ok(shared.device.run(new))
             },
         )
+    }
+
+    /// Whether a step can be lost because it couldn't be recorded: not any more once one was.
+    pub(super) fn may_lose_a_recording(&self) -> bool {
+        #[cfg(feature = "gpu")]
+        return !self.shared.recording_failed.load(Ordering::Relaxed);
+        #[cfg(not(feature = "gpu"))]
+        return false;
     }
 
     /// Bytes of such a cache.
@@ -339,15 +354,19 @@ impl Shared {
             return Ok(None);
         }
         let recorded = cache.record(id, decoder, &self.device);
-        self.recording_failed.store(recorded.is_err(), Ordering::Relaxed);
+        if let Err(error) = &recorded {
+            tracing::warn!(%error, "a step couldn't be recorded, this model goes on without");
+            self.recording_failed.store(true, Ordering::Relaxed);
+        }
         recorded.map(Some)
     }
 
     /// The weights, read again where a trim gave them up.
     fn decoder(&self) -> Result<Arc<dyn Decoder>> {
-        let mut held = lock(&self.decoder);
-        if let Some(decoder) = &*held {
-            return Ok(decoder.clone());
+        let mut weights = lock(&self.decoder);
+        if let Some(decoder) = weights.held.clone().or_else(|| weights.known.upgrade()) {
+            weights.held = Some(decoder.clone());
+            return Ok(decoder);
         }
         let file = ModelFile::open(&self.path)?;
         if ModelConfig::from_file(&file).map_err(|error| error.in_file(&self.path))? != self.config {
@@ -356,7 +375,22 @@ impl Shared {
         }
         let decoder = model::load(&file, self.config.clone(), &self.device)?;
         tracing::info!(architecture = self.config.architecture, "model read again");
-        Ok(held.insert(decoder).clone())
+        *weights = Weights::new(decoder.clone());
+        Ok(decoder)
+    }
+}
+
+/// The model's weights.
+struct Weights {
+    /// `None` after a trim, until the next step.
+    held: Option<Arc<dyn Decoder>>,
+    /// The same, as long as a running step or a recorded one holds them: then they aren't read again.
+    known: Weak<dyn Decoder>,
+}
+
+impl Weights {
+    fn new(decoder: Arc<dyn Decoder>) -> Self {
+        Self { known: Arc::downgrade(&decoder), held: Some(decoder) }
     }
 }
 

@@ -176,7 +176,7 @@ impl Session {
         if needed > MAX_CACHE_BYTES {
             return Err(Error::Memory { needed, available: MAX_CACHE_BYTES });
         }
-        let cache = engine.cache(context, rows)?;
+        let cache = engine.cache(context, rows, &CancelToken::new())?;
         Ok(Self { engine, cache, tokens: Vec::new(), logits: None })
     }
 
@@ -399,7 +399,7 @@ impl Session {
     /// Runs the tokens that have not run; `each` gets the logits of those from `first` on.
     fn catch_up(&mut self, cancel: &CancelToken, first: usize, mut each: Option<&mut EachRow<'_>>) -> Result<()> {
         if !self.cache.is_usable() {
-            self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows())?;
+            self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows(), cancel)?;
         }
         if self.logits.is_none() && self.cache.length() == self.tokens.len() {
             // its position is there, its logits are not: the last token runs again
@@ -410,6 +410,7 @@ impl Session {
             let start = self.cache.length();
             let end = self.tokens.len().min(start + self.cache.max_rows());
             let chunk = &self.tokens[start..end];
+            let recording = self.engine.may_lose_a_recording();
             let step = match &mut each {
                 Some(each) if end > first => {
                     let mut shifted = |row: usize, logits: &[f32]| {
@@ -423,10 +424,14 @@ impl Session {
             };
             match step {
                 Ok(logits) => self.logits = Some(logits),
+                Err(_) if recording && !self.engine.may_lose_a_recording() && !self.cache.is_usable() => {
+                    // the step could not be recorded, and took the cache along: everything runs again, as it did before there was that
+                    self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows(), cancel)?;
+                }
                 Err(error) => {
                     // a failed step may have filled slots, or lost a layer: back to the last whole step
                     if !self.cache.rewind_or_lose(start) {
-                        self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows())?;
+                        self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows(), cancel)?;
                     }
                     self.logits = self.logits.take().filter(|_| self.cache.length() == start);
                     return Err(error);

@@ -120,6 +120,10 @@ impl KvCache {
 
     /// Counts `rows` more positions as filled.
     pub(crate) fn advance(&mut self, rows: usize) {
+        #[cfg(feature = "gpu")]
+        if rows > 1 {
+            self.steps_of_one = 0;
+        }
         self.length += rows;
     }
 
@@ -205,9 +209,17 @@ impl KvCache {
         }) else {
             return Ok(None);
         };
-        let logits = recording.replay(id, self.length, device)?;
-        self.length += 1;
-        Ok(Some(logits))
+        match recording.replay(id, self.length, device) {
+            Ok(logits) => {
+                self.length += 1;
+                Ok(Some(logits))
+            }
+            Err(error) => {
+                // what a replay would have written counts as lost from then on
+                self.release();
+                Err(error)
+            }
+        }
     }
 
     fn tensors(&self) -> Vec<Tensor<3>> {

@@ -116,10 +116,7 @@ impl Chat {
             template.encode_chat(tokenizer, &kept, &options)
         };
         // Each message is a token at least. What can't fit by this count needs no rendering: a saved conversation may have thousands.
-        let least = |cut: &usize| -> usize {
-            self.messages[*cut..].iter().map(|message| 1 + message.content.len() / MANY_BYTES).sum()
-        };
-        let mut low = cuts.partition_point(|cut| least(cut) > limit).min(cuts.len() - 1);
+        let mut low = cuts.partition_point(|cut| self.messages.len() - cut > limit).min(cuts.len() - 1);
         let (mut high, mut middle) = (cuts.len(), low);
         let (mut fitting, mut needed) = (None, 0);
         // the first cut that fits: the likeliest is tried first, then by halving

@@ -8,6 +8,8 @@
 //! Recording takes two runs: one that counts, and leaves the memory behind that the other one is recorded with. The recording knows
 //! which buffers the caches were, so that it can tell when they no longer are.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use burn::backend::{BackendTensor, DispatchDevice, DispatchTensor, DispatchTensorKind};
 use burn::tensor::{Bytes, Tensor};
 use burn_cubecl::CubeBackend;
@@ -43,8 +45,8 @@ impl Recording {
     ) -> Result<(Self, Vec<f32>)> {
         let client = client(device)?;
         let error = |error| device.error(error);
-        let window = Window(&client);
         client.graph_prepare().map_err(error)?;
+        let window = Window(&client);
         let found = to_host(step(&inputs, caches)?, device)?;
         let before = buffers(tensors(caches))?;
         client.start_capture().map_err(error)?;
@@ -91,7 +93,8 @@ struct Window<'a>(&'a Client);
 
 impl Drop for Window<'_> {
     fn drop(&mut self) {
-        drop(self.0.stop_capture());
+        // while a panic unwinds, another one would end the process
+        drop(catch_unwind(AssertUnwindSafe(|| self.0.stop_capture())));
     }
 }
 
