@@ -18,6 +18,7 @@ let linked: [LinkerSetting] = [
     .linkedFramework("CoreFoundation"),
     .linkedFramework("CoreGraphics"),
     .linkedFramework("Foundation"),
+    .linkedFramework("IOKit", .when(platforms: [.macOS])),
     .linkedFramework("Metal"),
     .linkedFramework("QuartzCore"),
 ]

@@ -31,7 +31,7 @@ pub struct Library {
     pub platform: Platform,
     /// Where it is.
     pub path: PathBuf,
-    /// What an app links beside it, as `ios/Package.swift` says it: `.linkedFramework("Metal")`.
+    /// What an app links beside it, as `ios/Package.swift` begins to say it: `.linkedFramework("Metal"`.
     pub linked: BTreeSet<String>,
 }
 
@@ -84,10 +84,10 @@ const ALWAYS_LINKED: [&str; 3] = ["System", "c", "m"];
 fn linked(list: &str) -> BTreeSet<String> {
     let words: Vec<&str> = list.split_whitespace().collect();
     let frameworks = words.windows(2).filter(|pair| pair[0] == "-framework");
-    let frameworks = frameworks.map(|pair| format!(".linkedFramework(\"{}\")", pair[1]));
+    let frameworks = frameworks.map(|pair| format!(".linkedFramework(\"{}\"", pair[1]));
     let libraries =
         words.iter().filter_map(|word| word.strip_prefix("-l")).filter(|name| !ALWAYS_LINKED.contains(name));
-    frameworks.chain(libraries.map(|name| format!(".linkedLibrary(\"{name}\")"))).collect()
+    frameworks.chain(libraries.map(|name| format!(".linkedLibrary(\"{name}\""))).collect()
 }
 
 /// Links what Swift can call, and counts the bytes.
@@ -163,7 +163,7 @@ mod tests {
         let found: Vec<_> = linked(list).into_iter().collect();
         assert_eq!(
             found,
-            [r#".linkedFramework("Metal")"#, r#".linkedFramework("QuartzCore")"#, r#".linkedLibrary("objc")"#]
+            [r#".linkedFramework("Metal""#, r#".linkedFramework("QuartzCore""#, r#".linkedLibrary("objc""#]
         );
     }
 

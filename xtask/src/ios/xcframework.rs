@@ -50,7 +50,7 @@ pub fn run(shell: &Shell, platforms: &[Platform]) -> Result<()> {
 fn everything_is_linked(package: &str, libraries: &[Library]) -> Result<()> {
     let needed: BTreeSet<&str> = libraries.iter().flat_map(|library| &library.linked).map(String::as_str).collect();
     let missing: Vec<_> = needed.into_iter().filter(|entry| !package.contains(entry)).collect();
-    ensure!(missing.is_empty(), "ios/Package.swift lacks {}, which {PACKAGE} needs", missing.join(", "));
+    ensure!(missing.is_empty(), "ios/Package.swift lacks {}), which {PACKAGE} needs", missing.join("), "));
     Ok(())
 }
 
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn a_framework_that_the_package_does_not_link_is_found() {
-        let linked = [r#".linkedFramework("Metal")"#, r#".linkedLibrary("objc")"#].map(str::to_owned).into();
+        let linked = [r#".linkedFramework("Metal""#, r#".linkedLibrary("objc""#].map(str::to_owned).into();
         let libraries = [Library { platform: Platform::Ios, path: PathBuf::new(), linked }];
-        let both = r#"[.linkedFramework("Metal"), .linkedLibrary("objc")]"#;
+        let both = r#"[.linkedFramework("Metal"), .linkedLibrary("objc", .when(platforms: [.macOS]))]"#;
         assert!(everything_is_linked(both, &libraries).is_ok());
         let error = everything_is_linked(r#"[.linkedFramework("Metal")]"#, &libraries).unwrap_err();
         assert_eq!(error.to_string(), r#"ios/Package.swift lacks .linkedLibrary("objc"), which minnow-ffi needs"#);
