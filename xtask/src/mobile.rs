@@ -19,6 +19,11 @@ pub const GENERATION: &str = "-Cllvm-args=-outliner-benefit-threshold=36";
 pub const RUSTFLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
 pub const SEPARATOR: &str = "\x1f";
 
+/// How cargo's environment variables for such a system begin.
+pub fn cargo_variable(triple: &str) -> String {
+    format!("CARGO_TARGET_{}", triple.to_uppercase().replace('-', "_"))
+}
+
 /// Where cargo keeps what it downloads.
 pub fn cargo_home() -> Result<PathBuf> {
     let usual = || env::home_dir().map(|home| home.join(".cargo"));

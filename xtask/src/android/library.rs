@@ -6,7 +6,7 @@
 use crate::android::abi::Abi;
 use crate::android::bionic::LEVEL;
 use crate::android::{folder, root, stubs};
-use crate::mobile::{GENERATION, PACKAGE, PROFILE, RUSTFLAGS, SEPARATOR, paths_without_this_machine};
+use crate::mobile::{GENERATION, PACKAGE, PROFILE, RUSTFLAGS, SEPARATOR, cargo_variable, paths_without_this_machine};
 use crate::rust;
 use anyhow::{Context, Result};
 use std::env;
@@ -71,7 +71,7 @@ pub fn with_symbols(shell: &Shell, abi: Abi, processors: Processors) -> Result<P
             println!("xtask: building {FILE} for {abi} without the NDK: a check and not a release");
             flags.extend(stub_flags(&stubs::ensure(shell, abi)?));
             let _flags = shell.push_env(RUSTFLAGS, flags.join(SEPARATOR));
-            let _linker = shell.push_env(format!("{}_LINKER", cargo_variable(abi)), rust::linker(shell)?);
+            let _linker = shell.push_env(format!("{}_LINKER", cargo_variable(abi.triple())), rust::linker(shell)?);
             let cargo = cmd!(shell, "cargo rustc {package...} --target {triple} --crate-type cdylib --");
             cargo.args(words(&link)).arg(GENERATION).run()?;
         }
@@ -156,14 +156,9 @@ pub fn words(link: &[String]) -> impl Iterator<Item = String> {
 }
 
 /// What rustc is told about the stubs, for every crate: llguidance becomes a shared library too, whether anybody wants that or not.
-pub fn stub_flags(stubs: &Path) -> [String; 2] {
+fn stub_flags(stubs: &Path) -> [String; 2] {
     // Debian's unwinder asks for glibc's libpthread and libdl; on Android both are part of what is linked anyway.
     [format!("-Lnative={}", stubs.display()), "-Clink-arg=--no-dependent-libraries".to_owned()]
-}
-
-/// How cargo's environment variables for such a device begin.
-pub fn cargo_variable(abi: Abi) -> String {
-    format!("CARGO_TARGET_{}", abi.triple().to_uppercase().replace('-', "_"))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl Root {
         let folders = [(sources.as_path(), "minnow"), (&cargo_home, "cargo-home"), (&android, "android")];
         let (triple, link) =
             (abi.triple(), library::for_driver(&library::link_arguments(abi)).collect::<Vec<_>>().join(" "));
-        let variable = library::cargo_variable(abi);
+        let variable = mobile::cargo_variable(abi.triple());
         // Debian's rustc 1.97 fails an assertion of its own where it calls a linker without a driver for Android.
         let driver =
             format!("--target={triple}{LEVEL} -fuse-ld=lld -nostdlib -nostartfiles -Wl,--no-dependent-libraries");

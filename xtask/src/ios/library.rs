@@ -6,7 +6,7 @@
 
 use crate::ios::folder;
 use crate::ios::platform::Platform;
-use crate::mobile::{GENERATION, PACKAGE, PROFILE, RUSTFLAGS, SEPARATOR, paths_without_this_machine};
+use crate::mobile::{GENERATION, PACKAGE, PROFILE, RUSTFLAGS, SEPARATOR, cargo_variable, paths_without_this_machine};
 use crate::rust;
 use anyhow::{Context, Result, ensure};
 use goblin::archive::Archive;
@@ -47,7 +47,7 @@ pub fn build(shell: &Shell, platform: Platform) -> Result<Library> {
     let _target = shell.push_env("CARGO_TARGET_DIR", &target);
     let _version = shell.push_env(variable, version);
     // llguidance becomes a shared library too, whether anybody wants that or not. Away from Apple's linker that step is left out.
-    let linker = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
+    let linker = format!("{}_LINKER", cargo_variable(triple));
     let _linker = (!cfg!(target_os = "macos")).then(|| shell.push_env(linker, "true"));
     let mut _nightly = None;
     if !rust::ensure_target(shell, triple)? {
@@ -94,7 +94,7 @@ fn linked(list: &str) -> BTreeSet<String> {
 fn linked_bytes(shell: &Shell, library: &Path, platform: Platform) -> Result<u64> {
     let (linker, folder) = (rust::linker(shell)?, shell.create_temp_dir()?);
     let (output, (system, version)) =
-        (folder.path().join("library"), (platform.linker(), platform.deployment_target().1));
+        (folder.path().join("library"), (platform.name(), platform.deployment_target().1));
     let options = ["-undefined", "dynamic_lookup", "-dead_strip", "-all_load", "-x", "-S"];
     let exports = ["-exported_symbol", "_ffi_*", "-exported_symbol", "_uniffi_*"];
     cmd!(shell, "{linker} -flavor darwin -arch arm64 -platform_version {system} {version} {version} -dylib {options...} {exports...} -o {output} {library}")

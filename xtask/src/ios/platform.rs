@@ -21,7 +21,7 @@ impl Platform {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Ios, Self::IosSimulator, Self::MacOs];
 
-    /// The name on the command line.
+    /// The name on the command line, and the linker's.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ios => "ios",
@@ -62,15 +62,6 @@ impl Platform {
         match self {
             Self::Ios | Self::IosSimulator => ("IPHONEOS_DEPLOYMENT_TARGET", "16.0"),
             Self::MacOs => ("MACOSX_DEPLOYMENT_TARGET", "13.0"),
-        }
-    }
-
-    /// The linker's name.
-    pub fn linker(self) -> &'static str {
-        match self {
-            Self::Ios => "ios",
-            Self::IosSimulator => "ios-simulator",
-            Self::MacOs => "macos",
         }
     }
 
