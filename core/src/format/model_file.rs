@@ -5,12 +5,14 @@
 //! family's business.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use super::map::{MappedFile, map};
 use super::shown::shown;
-use super::{HfConfig, Metadata, TensorInfo, gguf, map, safetensors};
+use super::{HfConfig, Metadata, TensorInfo, gguf, safetensors};
 use crate::{Error, Location, Result};
 
 /// How many files a split GGUF model has, as llama.cpp's `gguf-split` writes it.
@@ -37,7 +39,7 @@ pub struct ModelFile {
     tensors: Vec<TensorInfo>,
     index: HashMap<String, usize>,
     /// The mapped files: one, or one for each shard.
-    files: Vec<Bytes>,
+    files: Vec<MappedFile>,
 }
 
 #[derive(Debug)]
@@ -64,8 +66,8 @@ impl ModelFile {
                 "give the folder that also holds its config.json",
             ));
         }
-        let file = map(path)?;
-        let parsed = gguf::parse(file.clone()).map_err(|e| e.in_file(path))?;
+        let file = MappedFile::open(path)?;
+        let parsed = gguf::parse(file.bytes.clone()).map_err(|e| e.in_file(path))?;
         let splits = parsed.metadata.usize(SPLIT_COUNT_KEY).map_err(|e| e.in_file(path))?.unwrap_or(1);
         if splits > 1 {
             return Err(Error::unsupported(
@@ -84,13 +86,13 @@ impl ModelFile {
         let (tensors, files) = if index_path.is_file() && !weights_path.is_file() {
             open_shards(folder, &index_path)?
         } else {
-            let file = map(&weights_path)?;
-            (safetensors::parse(&file).map_err(|e| e.in_file(&weights_path))?, vec![file])
+            let file = MappedFile::open(&weights_path)?;
+            (safetensors::parse(&file.bytes).map_err(|e| e.in_file(&weights_path))?, vec![file])
         };
         Ok(Self::new(folder, Header::Safetensors(Box::new(config)), tensors, files))
     }
 
-    fn new(path: &Path, header: Header, tensors: Vec<TensorInfo>, files: Vec<Bytes>) -> Self {
+    fn new(path: &Path, header: Header, tensors: Vec<TensorInfo>, files: Vec<MappedFile>) -> Self {
         let index = tensors.iter().enumerate().map(|(place, tensor)| (tensor.name.clone(), place)).collect();
         Self { path: path.to_owned(), header, tensors, index, files }
     }
@@ -153,21 +155,31 @@ impl ModelFile {
     /// The bytes of one of this model's tensors: a slice of the map, nothing is copied. GGUF aligns them as the file says,
     /// safetensors not at all. For a tensor that is not of this model, the bytes at its place, or none where that is outside.
     pub fn data(&self, tensor: &TensorInfo) -> Bytes {
-        let range = usize::try_from(tensor.offset).ok().and_then(|start| Some(start..start.checked_add(tensor.bytes)?));
-        match self.files.get(tensor.shard).zip(range) {
-            Some((file, range)) if range.end <= file.len() => file.slice(range),
-            _ => Bytes::new(),
+        self.place(tensor).map_or_else(Bytes::new, |(file, range)| file.bytes.slice(range))
+    }
+
+    /// Lets the system have the memory that this tensor's bytes were mapped to, now that they were copied elsewhere. Reading them again
+    /// reads the file.
+    pub(crate) fn give_back(&self, tensor: &TensorInfo) {
+        if let Some((file, range)) = self.place(tensor) {
+            file.give_back(range);
         }
+    }
+
+    fn place(&self, tensor: &TensorInfo) -> Option<(&MappedFile, Range<usize>)> {
+        let start = usize::try_from(tensor.offset).ok()?;
+        let range = start..start.checked_add(tensor.bytes)?;
+        self.files.get(tensor.shard).filter(|file| range.end <= file.bytes.len()).map(|file| (file, range))
     }
 }
 
-fn open_shards(folder: &Path, index_path: &Path) -> Result<(Vec<TensorInfo>, Vec<Bytes>)> {
+fn open_shards(folder: &Path, index_path: &Path) -> Result<(Vec<TensorInfo>, Vec<MappedFile>)> {
     let index = safetensors::parse_index(&map(index_path)?).map_err(|e| e.in_file(index_path))?;
     let (mut tensors, mut files) = (Vec::with_capacity(index.shard_of.len()), Vec::with_capacity(index.files.len()));
     for (shard, name) in index.files.iter().enumerate() {
         let path = folder.join(name);
-        let file = map(&path)?;
-        for mut tensor in safetensors::parse(&file).map_err(|e| e.in_file(&path))? {
+        let file = MappedFile::open(&path)?;
+        for mut tensor in safetensors::parse(&file.bytes).map_err(|e| e.in_file(&path))? {
             if index.shard_of.get(&tensor.name) != Some(&shard) {
                 let at = Location::part(shown(&tensor.name)).at(tensor.offset);
                 return Err(Error::model_file("the index does not assign this tensor to this file", at).in_file(&path));

@@ -12,8 +12,7 @@ use super::rope::inverse_frequencies;
 use super::{Decoder, KvCache, ModelConfig};
 use crate::format::ModelFile;
 use crate::tensor::{
-    self, Activation, AttentionSpec, ComputeDevice, RopeSpec, StepInputs, Weight, gate_up, linear_qkv, load_vector,
-    read_vector,
+    self, Activation, AttentionSpec, ComputeDevice, RopeSpec, StepInputs, Weight, WeightLoader, gate_up, linear_qkv,
 };
 use crate::{Error, Location, Result};
 
@@ -99,11 +98,11 @@ pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice
     refuse_variants(file, &(names.layer)(config.num_hidden_layers))?;
     let (hidden, query, key_value) = (config.hidden_size, config.query_size(), config.key_value_size());
     let intermediate = config.intermediate_size;
-    let matrix = |name: &str, shape| Weight::load(file, name, shape, device);
+    let loader = WeightLoader::new(file, device)?;
     let layer = |index: usize| {
         let prefix = (names.layer)(index);
-        let matrix = |name: &str, shape| matrix(&format!("{prefix}.{name}"), shape);
-        let vector = |name: &str| load_vector(file, &format!("{prefix}.{name}"), hidden, device);
+        let matrix = |name: &str, shape| loader.matrix(&format!("{prefix}.{name}"), shape);
+        let vector = |name: &str| loader.vector(&format!("{prefix}.{name}"), hidden);
         Ok(Layer {
             input_norm: vector(names.input_norm)?,
             q: matrix(names.q, [query, hidden])?,
@@ -118,16 +117,17 @@ pub(super) fn load(file: &ModelFile, config: ModelConfig, device: &ComputeDevice
     };
     let tied = config.tie_word_embeddings.unwrap_or_else(|| file.tensor(names.lm_head).is_none());
     let divisors = match file.tensor(ROPE_FREQS) {
-        Some(_) => Some(read_vector(file, file.require(ROPE_FREQS, &[config.rotary_dim / 2])?)?),
+        Some(_) => Some(loader.values(ROPE_FREQS, config.rotary_dim / 2)?),
         None => None,
     };
     let frequencies =
         inverse_frequencies(config.rope_theta, config.rotary_dim, config.rope_scaling, divisors.as_deref())?;
     Ok(Arc::new(Llama {
-        embed_tokens: matrix(names.embed_tokens, [config.vocab_size, hidden])?,
+        // the largest first, as the loader wants it
+        embed_tokens: loader.matrix(names.embed_tokens, [config.vocab_size, hidden])?,
+        lm_head: if tied { None } else { Some(loader.matrix(names.lm_head, [config.vocab_size, hidden])?) },
         layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
-        norm: load_vector(file, names.norm, hidden, device)?,
-        lm_head: if tied { None } else { Some(matrix(names.lm_head, [config.vocab_size, hidden])?) },
+        norm: loader.vector(names.norm, hidden)?,
         inverse_frequencies: frequencies,
         device: device.clone(),
         config,

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::device::ComputeDevice;
 use super::inputs::StepInputs;
+use super::pages::zeroed;
 use super::spec::{Activation, AttentionSpec, RopePairing, RopeSpec};
 use super::weight::{Weight, gate_up, linear_qkv};
 use super::{attention, block, reference, rms_norm, rope_append, to_host};
@@ -90,7 +91,7 @@ fn products_agree_in_every_format() {
             for (m, rows) in [(1, 1), (1, 37), (5, 64), (33, 19)] {
                 let name = format!("{format} {m}x{cols} by {rows}");
                 let (bytes, meant) = weight(format, rows, cols, 7);
-                let weight = Weight::from_bytes("w", format, [rows, cols], bytes, &device).unwrap();
+                let weight = Weight::from_bytes("w", format, [rows, cols], bytes, &device, zeroed).unwrap();
                 let (x, residual) = (noise(m * cols, 3), noise(m * rows, 5));
                 let expected = reference::linear(tensor(&x, [m, cols], &host), tensor(&meant, [rows, cols], &host));
                 let on = |values: &[f32], width| tensor(values, [m, width], device.burn());
@@ -112,7 +113,7 @@ fn fused_products_agree_where_formats_differ() {
         let make = |format, rows, seed| {
             let (bytes, meant) = weight(format, rows, cols, seed);
             let meant: Tensor<2> = tensor(&meant, [rows, cols], &host);
-            (Weight::from_bytes("w", format, [rows, cols], bytes, &device).unwrap(), meant)
+            (Weight::from_bytes("w", format, [rows, cols], bytes, &device, zeroed).unwrap(), meant)
         };
         let x = noise(m * cols, 9);
         let (here, there) = (tensor(&x, [m, cols], &host), tensor(&x, [m, cols], device.burn()));
@@ -139,7 +140,7 @@ fn a_matrix_in_chunks_means_the_same() {
     for device in devices() {
         let make = |rows_per_chunk, seed| {
             let (bytes, _) = weight(format, rows, cols, seed);
-            Weight::in_chunks(rows_per_chunk, "w", format, [rows, cols], bytes, &device).unwrap()
+            Weight::in_chunks(rows_per_chunk, "w", format, [rows, cols], bytes, &device, zeroed).unwrap()
         };
         let x = tensor(&noise(m * cols, 9), [m, cols], device.burn());
         let residual = tensor(&noise(m * rows, 5), [m, rows], device.burn());
@@ -175,7 +176,7 @@ fn embedding_takes_rows() {
         for format in [BlockFormat::F32, BlockFormat::F16, BlockFormat::Q8_0, BlockFormat::Q4_K] {
             let (rows, cols) = (11, 256);
             let (bytes, meant) = weight(format, rows, cols, 7);
-            let table = Weight::from_bytes("w", format, [rows, cols], bytes, &device).unwrap();
+            let table = Weight::from_bytes("w", format, [rows, cols], bytes, &device, zeroed).unwrap();
             let ids = [10u32, 0, 3, 3];
             let index = Tensor::<1, Int>::from_data(TensorData::new(ids.map(|id| id as i32).to_vec(), [4]), &host);
             let expected = reference::embed(index, tensor(&meant, [rows, cols], &host), 2.5);

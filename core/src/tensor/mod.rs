@@ -1,6 +1,6 @@
 //! Quantised weights and the operations over them, on Burn's CPU and GPU backends.
 //!
-//! `ops` says what each operation means; `cpu` and `gpu` do it; `weight` and `functions` are what models call.
+//! `ops` says what each operation means; `cpu` and `gpu` do it; `loader`, `weight` and `functions` are what models call.
 
 mod block;
 #[cfg(test)]
@@ -12,6 +12,7 @@ mod functions;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod inputs;
+mod loader;
 mod ops;
 mod pages;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub(crate) use functions::{attention, rms_norm, rope_append, rows, to_host, zero
 #[cfg(feature = "gpu")]
 pub(crate) use gpu::Recording;
 pub(crate) use inputs::StepInputs;
+pub(crate) use loader::WeightLoader;
 pub use spec::RopePairing;
 pub(crate) use spec::{Activation, AttentionSpec, RopeSpec};
-pub(crate) use weight::{Weight, gate_up, linear_qkv, load_vector, read_vector};
+pub(crate) use weight::{Weight, gate_up, linear_qkv};

@@ -4,8 +4,9 @@ use crate::format::BlockFormat;
 
 /// What the bytes of a weight matrix mean.
 ///
-/// The tensor that goes with it is the backend's own: on the CPU the file's bytes as they are, `u8` `[rows, row_bytes]`; on
-/// the GPU words in the layout of `tensor/gpu/layout.rs`, `u32` `[rows, row_words]`.
+/// The tensor that goes with it is the backend's own: on the CPU bytes in the layout of `tensor/cpu/packed.rs`, `u8` `[1, bytes]`, or those of
+/// the file where the format isn't quantised, `[rows, row_bytes]`; on the GPU words in the layout of `tensor/gpu/layout.rs`, `u32`
+/// `[rows, row_words]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightSpec {
     /// How elements are stored.

@@ -1,18 +1,19 @@
 //! Weights on a device: matrices that stay in the file's block format, and small vectors in `f32`.
 //!
-//! On the CPU a matrix is the file's own bytes, memory-mapped and never copied. On the GPU its blocks are regrouped into words
+//! On the CPU a quantised matrix is packed once in the order in which kernels read it (`tensor/cpu/packed.rs`), and the file's pages are
+//! given back; others are the file's own bytes, memory-mapped and never copied. On the GPU blocks are regrouped into words
 //! (`tensor/gpu/layout.rs`) and cut by rows where one buffer would be larger than a binding may be.
 
 use burn::backend::Dispatch;
 use burn::tensor::{AllocationProperty, Bytes, DType, Int, Tensor, TensorData};
 
-use super::block;
+use super::cpu;
 use super::device::ComputeDevice;
 use super::functions::{add, gated, joined};
 use super::inputs::StepInputs;
 use super::ops::SlmOps;
 use super::spec::{Activation, WeightSpec};
-use crate::format::{BlockFormat, ModelFile, TensorInfo};
+use crate::format::BlockFormat;
 use crate::{Error, Location, Result};
 
 /// A matrix `[rows, cols]` in its file's block format.
@@ -30,25 +31,17 @@ struct Chunk {
 }
 
 impl Weight {
-    /// Puts the matrix `name` of `file` on the device; it must have this shape.
-    ///
-    /// # Errors
-    /// `ModelFile` where the file has no such matrix or another shape.
-    pub(crate) fn load(file: &ModelFile, name: &str, shape: [usize; 2], device: &ComputeDevice) -> Result<Self> {
-        let info = file.require(name, &shape)?;
-        let data = file.data(info);
-        Self::from_bytes(name, info.format, shape, data, device).map_err(|error| error.in_file(file.path()))
-    }
-
-    /// Puts `data`, blocks of `format` row by row, on the device. `name` is for errors.
+    /// Puts `data`, blocks of `format` row by row, on the device. `name` is for errors; on the CPU `memory` gives the zeros that a quantised
+    /// matrix is packed into.
     pub(crate) fn from_bytes(
         name: &str,
         format: BlockFormat,
         shape: [usize; 2],
         data: bytes::Bytes,
         device: &ComputeDevice,
+        memory: impl FnMut(usize) -> Result<Bytes>,
     ) -> Result<Self> {
-        Self::in_chunks(device.rows_per_buffer(format, shape[1]), name, format, shape, data, device)
+        Self::in_chunks(device.rows_per_buffer(format, shape[1]), name, format, shape, data, device, memory)
     }
 
     /// As [`Weight::from_bytes`], cut after every `rows_per_chunk` rows.
@@ -59,6 +52,7 @@ impl Weight {
         [rows, cols]: [usize; 2],
         data: bytes::Bytes,
         device: &ComputeDevice,
+        mut memory: impl FnMut(usize) -> Result<Bytes>,
     ) -> Result<Self> {
         let fault = |what: String| Error::model_file(what, Location::part(name));
         let row_bytes = format
@@ -73,10 +67,17 @@ impl Weight {
             let spec = WeightSpec { format, rows: rows_per_chunk.min(rows - start), cols };
             let bytes = data.slice(start * row_bytes..(start + spec.rows) * row_bytes);
             let words = match device {
-                ComputeDevice::Cpu(cpu) => {
-                    let shared = Bytes::from_shared(bytes, AllocationProperty::File);
-                    let data = TensorData::from_bytes(shared, [spec.rows, row_bytes], DType::U8);
-                    Tensor::from_data(data, (cpu, DType::U8))
+                ComputeDevice::Cpu(device) => {
+                    let data = if format.is_quantised() {
+                        let mut panels = memory(cpu::packed_bytes(spec).unwrap_or(0))?;
+                        cpu::pack(spec, &bytes, &mut panels)?;
+                        let length = panels.len();
+                        TensorData::from_bytes(panels, [1, length], DType::U8)
+                    } else {
+                        let shared = Bytes::from_shared(bytes, AllocationProperty::File);
+                        TensorData::from_bytes(shared, [spec.rows, row_bytes], DType::U8)
+                    };
+                    Tensor::from_data(data, (device, DType::U8))
                 }
                 #[cfg(feature = "gpu")]
                 ComputeDevice::Gpu(gpu) => {
@@ -168,23 +169,4 @@ pub(crate) fn gate_up(x: Tensor<2>, gate: &Weight, up: &Weight, activation: Acti
         )),
         _ => gated(gate.linear(x.clone()), up.linear(x), activation),
     }
-}
-
-/// A vector of `length` elements, converted to `f32` on the way to the device.
-///
-/// # Errors
-/// `ModelFile` where the file has no such vector or another shape.
-pub(crate) fn load_vector(file: &ModelFile, name: &str, length: usize, device: &ComputeDevice) -> Result<Tensor<1>> {
-    let values = read_vector(file, file.require(name, &[length])?)?;
-    Ok(Tensor::from_data(TensorData::new(values, [length]), (device.burn(), DType::F32)))
-}
-
-/// The elements of a tensor as `f32`, on the host.
-///
-/// # Errors
-/// `ModelFile` where the tensor is no whole number of blocks.
-pub(crate) fn read_vector(file: &ModelFile, info: &TensorInfo) -> Result<Vec<f32>> {
-    let mut values = vec![0.0; info.shape.iter().product()];
-    block::dequantize_row(info.format, &file.data(info), &mut values).map_err(|error| error.in_file(file.path()))?;
-    Ok(values)
 }

@@ -40,6 +40,16 @@ pub(crate) struct Group {
     pub(crate) offset: f32,
 }
 
+impl Group {
+    /// Writes the elements to `out`.
+    #[inline(always)]
+    pub(crate) fn dequantize(&self, out: &mut [f32]) {
+        for (i, (out, quant)) in out.iter_mut().zip(&self.quants).enumerate() {
+            *out = self.scales[i / 16] * f32::from(*quant) + self.offset;
+        }
+    }
+}
+
 type Quantize = fn(elements: &[f32; GROUP_LEN], block: &mut [u8]);
 
 /// How one quantised format is read and written.
@@ -89,9 +99,7 @@ pub(crate) fn dequantize_row(format: BlockFormat, row: &[u8], out: &mut [f32]) -
         return Ok(());
     }
     for (group, out) in groups(format, row).zip(out.chunks_exact_mut(GROUP_LEN)) {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = group.scales[i / 16] * f32::from(group.quants[i]) + group.offset;
-        }
+        group.dequantize(out);
     }
     Ok(())
 }

@@ -13,9 +13,15 @@ use super::lanes::Lanes;
 use crate::tensor::block::GROUP_LEN;
 
 /// 32 integers as the eight fours that a dot instruction takes.
-pub(super) type Fours = [[i8; 4]; 8];
+pub(crate) type Fours = [[i8; 4]; 8];
+
+/// Tokens whose groups lie beside each other.
+pub(super) const BLOCK: usize = 8;
 
 /// Rows `[m, cols]` rounded to 8 bits, `cols / 32` groups each.
+///
+/// Eight tokens lie side by side, group by group, as kernels read them: `[m / 8, groups, 8]`, and the tokens that remain
+/// `[groups, m % 8]`.
 pub(super) struct Activations {
     /// Groups a row.
     groups: usize,
@@ -25,52 +31,69 @@ pub(super) struct Activations {
     scales: Vec<f32>,
     /// `scale * Σ q` a group.
     sums: Vec<f32>,
+    /// `-8 Σ q` of the first and the last 16 elements of a group.
+    eighths: Vec<[i32; 2]>,
 }
 
-/// One row.
+/// Up to eight tokens: `[groups, width]` of each.
 #[derive(Clone, Copy)]
-pub(super) struct ActivationRow<'a> {
+pub(super) struct ActivationBlock<'a> {
+    /// Tokens.
+    pub(super) width: usize,
     pub(super) quants: &'a [Fours],
     pub(super) scales: &'a [f32],
     pub(super) sums: &'a [f32],
+    pub(super) eighths: &'a [[i32; 2]],
 }
 
 impl Activations {
     /// Rounds `x` `[m, cols]`; `cols` is a multiple of 32.
     pub(super) fn new(isa: Isa, x: &[f32], cols: usize) -> Self {
-        let (groups, _) = x.as_chunks::<GROUP_LEN>();
-        let mut quants = vec![[[0; 4]; 8]; groups.len()];
-        let mut scales = vec![0.0; groups.len()];
-        let mut sums = vec![0.0; groups.len()];
-        // A few microseconds of work each, about what it costs to hand them to another thread.
-        const PIECE: usize = 512;
-        let round = |((x, quants), (scales, sums))| isa.run(Round { x, quants, scales, sums });
-        if groups.len() <= PIECE {
-            round(((groups, &mut quants), (&mut scales, &mut sums)));
+        let groups = cols / GROUP_LEN;
+        let count = x.len() / GROUP_LEN;
+        let (mut quants, mut eighths) = (vec![[[0; 4]; 8]; count], vec![[0; 2]; count]);
+        let (mut scales, mut sums) = (vec![0.0; count], vec![0.0; count]);
+        let block = BLOCK * groups;
+        let round = |((x, quants), ((scales, sums), eighths))| {
+            isa.run(Round { x, groups, quants, scales, sums, eighths });
+        };
+        if count <= block {
+            round(((x, &mut quants[..]), ((&mut scales[..], &mut sums[..]), &mut eighths[..])));
         } else {
-            let outputs = scales.par_chunks_mut(PIECE).zip(sums.par_chunks_mut(PIECE));
-            groups.par_chunks(PIECE).zip(quants.par_chunks_mut(PIECE)).zip(outputs).for_each(round);
+            let outputs =
+                scales.par_chunks_mut(block).zip(sums.par_chunks_mut(block)).zip(eighths.par_chunks_mut(block));
+            x.par_chunks(BLOCK * cols).zip(quants.par_chunks_mut(block)).zip(outputs).for_each(round);
         }
-        Self { groups: cols / GROUP_LEN, quants, scales, sums }
+        Self { groups, quants, scales, sums, eighths }
     }
 
-    /// Row `i`.
+    /// Tokens `8 i .. 8 i + 8`, or those that remain.
     #[inline(always)]
-    pub(super) fn row(&self, i: usize) -> ActivationRow<'_> {
-        let range = i * self.groups..(i + 1) * self.groups;
-        ActivationRow {
+    pub(super) fn block(&self, i: usize) -> ActivationBlock<'_> {
+        let range = i * BLOCK * self.groups..((i + 1) * BLOCK * self.groups).min(self.scales.len());
+        ActivationBlock {
+            width: range.len() / self.groups.max(1),
             quants: &self.quants[range.clone()],
             scales: &self.scales[range.clone()],
-            sums: &self.sums[range],
+            sums: &self.sums[range.clone()],
+            eighths: &self.eighths[range],
         }
+    }
+
+    /// Blocks of tokens.
+    pub(super) fn blocks(&self) -> usize {
+        self.scales.len().div_ceil(BLOCK * self.groups.max(1))
     }
 }
 
+/// Rounds the rows of one block.
 struct Round<'a> {
-    x: &'a [[f32; GROUP_LEN]],
+    x: &'a [f32],
+    groups: usize,
     quants: &'a mut [Fours],
     scales: &'a mut [f32],
     sums: &'a mut [f32],
+    eighths: &'a mut [[i32; 2]],
 }
 
 impl Kernel for Round<'_> {
@@ -89,23 +112,32 @@ impl Kernel for Round<'_> {
 impl Round<'_> {
     #[inline(always)]
     fn round(self) {
-        let outputs = self.quants.iter_mut().zip(self.scales).zip(self.sums);
-        for (x, ((quants, scale), sum)) in self.x.iter().zip(outputs) {
+        let (groups, _) = self.x.as_chunks::<GROUP_LEN>();
+        let width = groups.len() / self.groups.max(1);
+        for (i, x) in groups.iter().enumerate() {
+            let at = i % self.groups * width + i / self.groups;
             // The order of non-negative floats is that of their bits, and a NaN's are the greatest: it is not lost.
             let mut greatest = 0;
             for x in x {
                 greatest = x.abs().to_bits().max(greatest);
             }
             let greatest = f32::from_bits(greatest);
-            *scale = greatest / 127.0;
             let inverse = if greatest > 0.0 { 127.0 / greatest } else { 0.0 };
             // 1.5 * 2^23: the sum's last bits are the nearest integer.
-            let mut total = 0;
-            for (q, x) in quants.as_flattened_mut().iter_mut().zip(x) {
+            let mut quants = [0; GROUP_LEN];
+            for (q, x) in quants.iter_mut().zip(x) {
                 *q = (x * inverse + 12_582_912.0).to_bits() as i8;
-                total += i32::from(*q);
             }
-            *sum = *scale * total as f32;
+            let mut totals = [0; 2];
+            for i in 0..GROUP_LEN / 2 {
+                totals[0] += i32::from(quants[i]);
+                totals[1] += i32::from(quants[GROUP_LEN / 2 + i]);
+            }
+            let scale = greatest / 127.0;
+            self.quants[at] = bytemuck::cast(quants);
+            self.scales[at] = scale;
+            self.sums[at] = scale * (totals[0] + totals[1]) as f32;
+            self.eighths[at] = totals.map(|total| -8 * total);
         }
     }
 }
@@ -119,7 +151,7 @@ mod tests {
         let x: Vec<f32> = (0..64).map(|i| ((i * 37 % 64) as f32 - 31.5) * 0.3).collect();
         for isa in Isa::available() {
             let rounded = Activations::new(*isa, &x, 64);
-            let row = rounded.row(0);
+            let row = rounded.block(0);
             for (i, x) in x.iter().enumerate() {
                 let q = row.quants[i / 32].as_flattened()[i % 32];
                 assert!((x - row.scales[i / 32] * f32::from(q)).abs() <= row.scales[i / 32] * 0.5001, "{isa} {i}");
@@ -141,13 +173,13 @@ mod tests {
     fn keeps_zeros_zero_and_nans_nan() {
         for isa in Isa::available() {
             let mut x = [0.0; 32];
-            assert_eq!(Activations::new(*isa, &x, 32).row(0).sums, [0.0]);
+            assert_eq!(Activations::new(*isa, &x, 32).block(0).sums, [0.0]);
             x[3] = f32::from_bits(1);
-            assert_eq!(Activations::new(*isa, &x, 32).row(0).quants, [[[0; 4]; 8]], "too small to divide by");
+            assert_eq!(Activations::new(*isa, &x, 32).block(0).quants, [[[0; 4]; 8]], "too small to divide by");
             x[5] = f32::NAN;
-            assert!(Activations::new(*isa, &x, 32).row(0).scales[0].is_nan());
+            assert!(Activations::new(*isa, &x, 32).block(0).scales[0].is_nan());
             x[5] = f32::NEG_INFINITY;
-            assert_eq!(Activations::new(*isa, &x, 32).row(0).scales, [f32::INFINITY]);
+            assert_eq!(Activations::new(*isa, &x, 32).block(0).scales, [f32::INFINITY]);
         }
     }
 }

@@ -1,239 +1,149 @@
-//! How quants and scales are read out of a block in lanes; `tensor/block` says what the bits mean.
+//! How quants and scales are read out of a packed panel in lanes; `packed` says where they lie.
 //!
-//! Unlike there, quants that a format stores with a bias stay as stored (Q4_0, Q5_0): `d * (q - 8)` is `d * q` plus an offset
-//! of `-8 d`, and unsigned bytes are what x86 multiplies. Q6_K and Q8_0 are signed and have no offset.
+//! Unlike in `tensor/block`, quants that a format stores with a bias stay as stored: `Σ (q - bias) x` is `Σ q x - bias Σ x`, in integers, and
+//! unsigned bytes are what x86 multiplies.
 
-use super::lanes::{Lanes, Quants, array_at};
-use crate::tensor::block::scale_and_min;
+use super::dots::{Dots, PANEL, QuadSource, Quants};
+use super::lanes::array_at;
+use super::packed::HALVES;
 
-/// Scales of the first and the last 16 elements of a group, and its offset.
-#[derive(Clone, Copy)]
-pub(super) struct Scales {
-    /// Equal but where the format has [`Format::HALVES`].
-    pub(super) scales: [f32; 2],
-    /// 0 where quants are signed.
-    pub(super) offset: f32,
+/// Scales of the first and the last 16 elements of a group in sixteen rows.
+pub(super) struct Scales<T> {
+    /// Equal but where the format has [`Format::IN_HALVES`].
+    pub(super) scales: [T; 2],
+    /// Added to each element; there is one where the format has [`Format::AFFINE`].
+    pub(super) offset: T,
 }
 
-/// A quantised format in lanes. Blocks are slices of exactly `BLOCK_BYTES`.
-pub(super) trait Format: Send + Sync {
-    /// Bytes a block.
-    const BLOCK_BYTES: usize;
+/// A quantised format in lanes.
+pub(super) trait Format: QuadSource + Send + Sync {
+    /// Vectors of 64 bytes a group.
+    const VECTORS: usize;
+    /// Bytes of scales a block.
+    const SCALE_BYTES: usize;
     /// Groups of 32 a block.
     const GROUPS: usize;
-    /// Range and sign; a format has an offset if and only if it is unsigned.
-    const QUANTS: Quants;
+    /// Whether elements have an offset that is not a multiple of their scale.
+    const AFFINE: bool = false;
     /// Whether the two halves of a group have scales of their own.
-    const HALVES: bool;
+    const IN_HALVES: bool = false;
 
-    /// The integers of group `g`.
-    fn quants<L: Lanes>(lanes: L, block: &[u8], g: usize) -> L::Bytes;
-    /// The floats of group `g`.
-    fn scales<L: Lanes>(lanes: L, block: &[u8], g: usize) -> Scales;
+    /// The floats of group `g` of a block.
+    fn scales<D: Dots>(lanes: D, block: &[u8], g: usize) -> Scales<D::Sixteen>;
 }
 
-const fn unsigned(bound: i32) -> Quants {
-    Quants { bound, signed: false }
+const fn unsigned(bound: i32, bias: i32) -> Quants {
+    Quants { bound, signed: false, bias }
+}
+
+/// Vector `i` of a group.
+#[inline(always)]
+fn vector<D: Dots>(lanes: D, group: &[u8], i: usize) -> D::Quads {
+    lanes.load(array_at(group, 4 * PANEL * i))
 }
 
 #[inline(always)]
-fn half_at<L: Lanes>(lanes: L, block: &[u8], at: usize) -> f32 {
-    lanes.f16(u16::from_le_bytes(*array_at(block, at)))
+fn nibbles<D: Dots>(lanes: D, group: &[u8], q: usize) -> D::Quads {
+    lanes.shift(vector(lanes, group, q % 4), if q < 4 { 0 } else { 4 }, 15)
 }
 
-/// Nibbles at `low`, fifth bits at `high`.
 #[inline(always)]
-fn five_bits<L: Lanes>(lanes: L, block: &[u8], low: usize, high: usize) -> L::Bytes {
-    let high = lanes.sixteens(u32::from_le_bytes(*array_at(block, high)));
-    lanes.or(lanes.nibbles(array_at(block, low)), high)
+fn five_bits<D: Dots>(lanes: D, group: &[u8], q: usize) -> D::Quads {
+    let high = lanes.shift(vector(lanes, group, 4), q as i32 - 4, 16);
+    lanes.or(nibbles(lanes, group, q), high)
 }
 
-/// `d` at byte 0, and the bias that was added to quants.
 #[inline(always)]
-fn biased<L: Lanes>(lanes: L, block: &[u8], bias: f32) -> Scales {
-    let d = half_at(lanes, block, 0);
-    Scales { scales: [d; 2], offset: -bias * d }
+fn six_bits<D: Dots>(lanes: D, group: &[u8], q: usize) -> D::Quads {
+    let high = lanes.shift(vector(lanes, group, 4 + q / 4), 2 * (q as i32 % 4) - 4, 48);
+    lanes.or(nibbles(lanes, group, q), high)
 }
 
-/// `d` at byte 0, `m` at byte 2.
 #[inline(always)]
-fn affine<L: Lanes>(lanes: L, block: &[u8]) -> Scales {
-    let [scale, offset] = lanes.f16_pair(*array_at(block, 0));
-    Scales { scales: [scale; 2], offset }
+fn scale<D: Dots>(lanes: D, block: &[u8], _: usize) -> Scales<D::Sixteen> {
+    let scale = lanes.halves(array_at(block, 0));
+    Scales { scales: [scale; 2], offset: scale }
 }
 
-/// Q4_K and Q5_K: `d`, `dmin` and the 6-bit scales.
 #[inline(always)]
-fn k_affine<L: Lanes>(lanes: L, block: &[u8], g: usize) -> Scales {
-    let [d, dmin] = lanes.f16_pair(*array_at(block, 0));
-    let (scale, min) = scale_and_min(array_at(block, 4), g);
-    Scales { scales: [d * f32::from(scale); 2], offset: -(dmin * f32::from(min)) }
+fn scale_and_offset<D: Dots>(lanes: D, block: &[u8], _: usize) -> Scales<D::Sixteen> {
+    Scales { scales: [lanes.halves(array_at(block, 0)); 2], offset: lanes.halves(array_at(block, HALVES)) }
 }
 
-pub(super) struct Q4_0;
-impl Format for Q4_0 {
-    const BLOCK_BYTES: usize = 18;
-    const GROUPS: usize = 1;
-    const QUANTS: Quants = unsigned(15);
-    const HALVES: bool = false;
-
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], _: usize) -> L::Bytes {
-        lanes.nibbles(array_at(block, 2))
-    }
-
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], _: usize) -> Scales {
-        biased(lanes, block, 8.0)
-    }
+#[inline(always)]
+fn k_scales<D: Dots>(lanes: D, block: &[u8], g: usize) -> Scales<D::Sixteen> {
+    let at = 2 * HALVES + 2 * PANEL * g;
+    let scale = lanes.product(lanes.halves(array_at(block, 0)), lanes.unsigned(array_at(block, at)));
+    let min = lanes.product(lanes.halves(array_at(block, HALVES)), lanes.unsigned(array_at(block, at + PANEL)));
+    Scales { scales: [scale; 2], offset: lanes.product(min, lanes.each(-1.0)) }
 }
 
-pub(super) struct Q4_1;
-impl Format for Q4_1 {
-    const BLOCK_BYTES: usize = 20;
-    const GROUPS: usize = 1;
-    const QUANTS: Quants = unsigned(15);
-    const HALVES: bool = false;
-
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], _: usize) -> L::Bytes {
-        lanes.nibbles(array_at(block, 4))
-    }
-
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], _: usize) -> Scales {
-        affine(lanes, block)
-    }
+#[inline(always)]
+fn q6_k_scales<D: Dots>(lanes: D, block: &[u8], g: usize) -> Scales<D::Sixteen> {
+    let d = lanes.halves(array_at(block, 0));
+    let first = lanes.product(d, lanes.signed(array_at(block, HALVES + 2 * PANEL * g)));
+    let last = lanes.product(d, lanes.signed(array_at(block, HALVES + 2 * PANEL * g + PANEL)));
+    Scales { scales: [first, last], offset: d }
 }
 
-pub(super) struct Q5_0;
-impl Format for Q5_0 {
-    const BLOCK_BYTES: usize = 22;
-    const GROUPS: usize = 1;
-    const QUANTS: Quants = unsigned(31);
-    const HALVES: bool = false;
+/// `name: quants, quads, vectors, scale bytes, groups, affine, in halves, scales`
+macro_rules! formats {
+    ($($name:ident: $quants:expr, $quads:path, $vectors:expr, $scale_bytes:expr, $groups:expr, $affine:expr, $halves:expr, $scales:expr;)*) => {$(
+        pub(super) struct $name;
 
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], _: usize) -> L::Bytes {
-        five_bits(lanes, block, 6, 2)
-    }
+        impl QuadSource for $name {
+            const QUANTS: Quants = $quants;
 
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], _: usize) -> Scales {
-        biased(lanes, block, 16.0)
-    }
+            #[inline(always)]
+            fn quads<D: Dots>(lanes: D, group: &[u8], q: usize) -> D::Quads {
+                $quads(lanes, group, q)
+            }
+        }
+
+        impl Format for $name {
+            const VECTORS: usize = $vectors;
+            const SCALE_BYTES: usize = $scale_bytes;
+            const GROUPS: usize = $groups;
+            const AFFINE: bool = $affine;
+            const IN_HALVES: bool = $halves;
+
+            #[inline(always)]
+            fn scales<D: Dots>(lanes: D, block: &[u8], g: usize) -> Scales<D::Sixteen> {
+                $scales(lanes, block, g)
+            }
+        }
+    )*};
 }
 
-pub(super) struct Q5_1;
-impl Format for Q5_1 {
-    const BLOCK_BYTES: usize = 24;
-    const GROUPS: usize = 1;
-    const QUANTS: Quants = unsigned(31);
-    const HALVES: bool = false;
-
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], _: usize) -> L::Bytes {
-        five_bits(lanes, block, 8, 4)
-    }
-
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], _: usize) -> Scales {
-        affine(lanes, block)
-    }
-}
-
-pub(super) struct Q8_0;
-impl Format for Q8_0 {
-    const BLOCK_BYTES: usize = 34;
-    const GROUPS: usize = 1;
-    const QUANTS: Quants = Quants { bound: 128, signed: true };
-    const HALVES: bool = false;
-
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], _: usize) -> L::Bytes {
-        lanes.bytes(array_at(block, 2))
-    }
-
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], _: usize) -> Scales {
-        Scales { scales: [half_at(lanes, block, 0); 2], offset: 0.0 }
-    }
-}
-
-pub(super) struct Q4K;
-impl Format for Q4K {
-    const BLOCK_BYTES: usize = 144;
-    const GROUPS: usize = 8;
-    const QUANTS: Quants = unsigned(15);
-    const HALVES: bool = false;
-
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], g: usize) -> L::Bytes {
-        lanes.shift_right(lanes.bytes(array_at(block, 16 + 32 * (g / 2))), 4 * (g as u32 % 2), 15)
-    }
-
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], g: usize) -> Scales {
-        k_affine(lanes, block, g)
-    }
-}
-
-pub(super) struct Q5K;
-impl Format for Q5K {
-    const BLOCK_BYTES: usize = 176;
-    const GROUPS: usize = 8;
-    const QUANTS: Quants = unsigned(31);
-    const HALVES: bool = false;
-
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], g: usize) -> L::Bytes {
-        let low = lanes.shift_right(lanes.bytes(array_at(block, 48 + 32 * (g / 2))), 4 * (g as u32 % 2), 15);
-        let high = lanes.shift_right(lanes.bytes(array_at(block, 16)), g as u32, 1);
-        lanes.or(low, lanes.shift_left_4(high))
-    }
-
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], g: usize) -> Scales {
-        k_affine(lanes, block, g)
-    }
-}
-
-pub(super) struct Q6K;
-impl Format for Q6K {
-    const BLOCK_BYTES: usize = 210;
-    const GROUPS: usize = 8;
-    const QUANTS: Quants = Quants { bound: 32, signed: true };
-    const HALVES: bool = true;
-
-    #[inline(always)]
-    fn quants<L: Lanes>(lanes: L, block: &[u8], g: usize) -> L::Bytes {
-        let (half, run) = (g / 4, g % 4);
-        let low = lanes.bytes(array_at(block, 64 * half + 32 * (run % 2)));
-        let low = lanes.shift_right(low, 4 * (run as u32 / 2), 15);
-        let high = lanes.shift_right(lanes.bytes(array_at(block, 128 + 32 * half)), 2 * run as u32, 3);
-        lanes.minus_32(lanes.or(low, lanes.shift_left_4(high)))
-    }
-
-    #[inline(always)]
-    fn scales<L: Lanes>(lanes: L, block: &[u8], g: usize) -> Scales {
-        let d = half_at(lanes, block, 208);
-        Scales { scales: [0, 1].map(|i| d * f32::from(block[192 + 2 * g + i] as i8)), offset: 0.0 }
-    }
+formats! {
+    Q4_0: unsigned(15, 8), nibbles, 4, HALVES, 1, false, false, scale;
+    Q4_1: unsigned(15, 0), nibbles, 4, 2 * HALVES, 1, true, false, scale_and_offset;
+    Q5_0: unsigned(31, 16), five_bits, 5, HALVES, 1, false, false, scale;
+    Q5_1: unsigned(31, 0), five_bits, 5, 2 * HALVES, 1, true, false, scale_and_offset;
+    Q8_0: Quants { bound: 128, signed: true, bias: 0 }, vector, 8, HALVES, 1, false, false, scale;
+    Q4K: unsigned(15, 0), nibbles, 4, 2 * HALVES + 16 * PANEL, 8, true, false, k_scales;
+    Q5K: unsigned(31, 0), five_bits, 5, 2 * HALVES + 16 * PANEL, 8, true, false, k_scales;
+    Q6K: unsigned(63, 32), six_bits, 6, HALVES + 16 * PANEL, 8, false, true, q6_k_scales;
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::packed::Layout;
     use super::*;
     use crate::format::BlockFormat;
+    use crate::tensor::block::GROUP_LEN;
 
     #[test]
-    fn blocks_are_as_large_as_the_format_says() {
+    fn sizes_are_those_of_the_layout() {
         fn check<F: Format>(format: BlockFormat) {
-            assert_eq!((F::BLOCK_BYTES, F::GROUPS * 32), (format.block_bytes(), format.block_len()), "{format}");
+            let layout = Layout::new(format, format.block_len()).unwrap();
+            assert_eq!(F::VECTORS * 4 * PANEL, layout.group_bytes, "{format}");
+            assert_eq!((F::SCALE_BYTES, F::GROUPS * GROUP_LEN), (layout.scale_bytes, format.block_len()), "{format}");
             assert!(
                 F::QUANTS.bound * 2 * 127 <= i32::from(i16::MAX),
                 "{format}: a pair of products must fit into 16 bits"
             );
+            assert!(F::QUANTS.bias % 8 == 0, "{format}");
         }
         check::<Q4_0>(BlockFormat::Q4_0);
         check::<Q4_1>(BlockFormat::Q4_1);

@@ -20,7 +20,7 @@ enum Kind {
     /// AVX2 with FMA and F16C (2013).
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// The same and the 8-bit dot product of AVX-512 VNNI, on 256 bits (2019).
+    /// The same and AVX-512 with the 8-bit dot product, VNNI (2019).
     #[cfg(target_arch = "x86_64")]
     Vnni,
     /// What every 64-bit ARM has.
@@ -54,7 +54,8 @@ impl Isa {
                 use std::arch::is_x86_feature_detected as has;
                 if has!("avx2") && has!("fma") && has!("f16c") {
                     available.push(Self(Kind::Avx2));
-                    if has!("avx512vl") && has!("avx512vnni") {
+                    let wide = has!("avx512f") && has!("avx512bw") && has!("avx512vl");
+                    if wide && has!("avx512vnni") {
                         available.push(Self(Kind::Vnni));
                     }
                 }

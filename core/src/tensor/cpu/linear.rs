@@ -4,8 +4,7 @@
 //! entering a region costs about as much as multiplying a small matrix. A task computes its rows for all tokens into a tile
 //! that stays in the cache, then finishes it there (adds the residual, or gates).
 //!
-//! Strategy: `rows` below [`PANEL_TOKENS`] tokens (bound by memory), `panels` from there (bound by arithmetic), `dense` for
-//! formats that aren't quantised.
+//! Quantised matrices are `packed` and go to `panels`, the others lie as in their file and go to `dense`.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -15,18 +14,16 @@ use rayon::prelude::*;
 use super::activations::Activations;
 use super::check;
 use super::dense::Dense;
+use super::dots::PANEL;
 use super::elementwise::Gate;
-use super::formats::{Format, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
+use super::formats::{Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use super::isa::Isa;
 use super::output::Output;
-use super::panels::{PANEL, Panels};
-use super::rows::Rows;
+use super::packed::{Layout, packed_bytes};
+use super::panels::Panels;
 use crate::Result;
 use crate::format::BlockFormat;
 use crate::tensor::spec::{Activation, WeightSpec};
-
-/// Tokens from which unpacking a panel pays.
-const PANEL_TOKENS: usize = 4;
 
 /// Weight bytes times tokens of a task, at least: about 3 µs of work, twice what handing it over costs.
 const TASK_WORK: usize = 48 * 1024;
@@ -42,7 +39,8 @@ const TASKS_PER_THREAD: usize = 4;
 struct Matrix<'a> {
     bytes: &'a [u8],
     spec: WeightSpec,
-    row_bytes: usize,
+    /// Of a quantised matrix.
+    layout: Option<Layout>,
 }
 
 /// Inputs in the forms that the matrices of a call need.
@@ -71,7 +69,7 @@ struct Product<'a> {
 /// `x · Wᵀ`.
 ///
 /// # Shapes
-/// `x`: `[m, cols]`; `weight`: `[rows, row_bytes]`; `out`: `[m, rows]`.
+/// `x`: `[m, cols]`; `weight`: what [`pack`](super::pack) gives, or `[rows, cols]` of a format that isn't quantised; `out`: `[m, rows]`.
 ///
 /// # Errors
 /// `Internal` if sizes disagree; so for the other functions here.
@@ -162,37 +160,42 @@ impl<'a> Inputs<'a> {
 
 impl<'a> Matrix<'a> {
     fn new(bytes: &'a [u8], spec: WeightSpec) -> Result<Self> {
-        let row_bytes = spec.format.row_bytes(spec.cols);
-        let expected = row_bytes.and_then(|row_bytes| row_bytes.checked_mul(spec.rows));
-        check(expected == Some(bytes.len()), || format!("{} bytes were given for {spec:?}", bytes.len()))?;
-        Ok(Self { bytes, spec, row_bytes: row_bytes.unwrap_or(0) })
+        check(packed_bytes(spec) == Some(bytes.len()), || format!("{} bytes were given for {spec:?}", bytes.len()))?;
+        Ok(Self { bytes, spec, layout: Layout::new(spec.format, spec.cols) })
     }
 
-    /// The product of rows `rows` with all tokens, into `tile` `[m, rows]`.
+    /// Bytes of a row, but for what fills up the last panel.
+    fn row_bytes(&self) -> usize {
+        self.bytes.len() / self.spec.rows.max(1)
+    }
+
+    /// The product of rows `rows` with all tokens, into `tile` `[m, rows]`. `rows` starts a panel.
     fn multiply(&self, isa: Isa, inputs: &Inputs<'_>, rows: Range<usize>, tile: &mut [f32]) {
-        let weight = &self.bytes[rows.start * self.row_bytes..rows.end * self.row_bytes];
-        let format = self.spec.format;
-        let Some(x) = inputs.rounded.as_ref().filter(|_| format.is_quantised()) else {
-            return isa.run(Dense { format, weight, cols: self.spec.cols, x: inputs.floats, out: tile });
+        let (Some(layout), Some(x)) = (self.layout, &inputs.rounded) else {
+            let row_bytes = self.row_bytes();
+            let weight = &self.bytes[rows.start * row_bytes..rows.end * row_bytes];
+            let (format, cols) = (self.spec.format, self.spec.cols);
+            return isa.run(Dense { format, weight, cols, x: inputs.floats, out: tile });
         };
-        match format {
-            BlockFormat::Q4_0 => self.quantised::<Q4_0>(isa, weight, x, tile),
-            BlockFormat::Q4_1 => self.quantised::<Q4_1>(isa, weight, x, tile),
-            BlockFormat::Q5_0 => self.quantised::<Q5_0>(isa, weight, x, tile),
-            BlockFormat::Q5_1 => self.quantised::<Q5_1>(isa, weight, x, tile),
-            BlockFormat::Q8_0 => self.quantised::<Q8_0>(isa, weight, x, tile),
-            BlockFormat::Q4_K => self.quantised::<Q4K>(isa, weight, x, tile),
-            BlockFormat::Q5_K => self.quantised::<Q5K>(isa, weight, x, tile),
-            BlockFormat::Q6_K => self.quantised::<Q6K>(isa, weight, x, tile),
-            BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16 => {} // never quantised: taken above
+        let panel_bytes = layout.panel_bytes();
+        let panels = &self.bytes[rows.start / PANEL * panel_bytes..rows.end.div_ceil(PANEL) * panel_bytes];
+        let rows = rows.len();
+        macro_rules! run {
+            ($format:ty) => {
+                isa.run(Panels { layout, panels, x, out: tile, rows, format: PhantomData::<$format> })
+            };
         }
-    }
-
-    fn quantised<F: Format>(&self, isa: Isa, weight: &[u8], x: &Activations, out: &mut [f32]) {
-        let tokens = out.len() * self.row_bytes / weight.len();
-        let (format, row_bytes, lanes_format) = (self.spec.format, self.row_bytes, PhantomData::<F>);
-        let rows = Rows { format, weight, row_bytes, x, out, lanes_format };
-        if tokens < PANEL_TOKENS { isa.run(rows) } else { isa.run(Panels(rows)) }
+        match self.spec.format {
+            BlockFormat::Q4_0 => run!(Q4_0),
+            BlockFormat::Q4_1 => run!(Q4_1),
+            BlockFormat::Q5_0 => run!(Q5_0),
+            BlockFormat::Q5_1 => run!(Q5_1),
+            BlockFormat::Q8_0 => run!(Q8_0),
+            BlockFormat::Q4_K => run!(Q4K),
+            BlockFormat::Q5_K => run!(Q5K),
+            BlockFormat::Q6_K => run!(Q6K),
+            BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16 => {} // have no layout: taken above
+        }
     }
 }
 
@@ -244,7 +247,7 @@ fn run(isa: Isa, inputs: &Inputs<'_>, products: &[Product<'_>]) {
     let mut tasks = Vec::new();
     for product in products {
         let rows = product.matrix.spec.rows;
-        let row_work = product.matrix.row_bytes * inputs.tokens;
+        let row_work = product.matrix.row_bytes() * inputs.tokens;
         let least = TASK_WORK / row_work.max(1);
         let most = TILE / inputs.tokens.max(1);
         let fair = if threads == 1 { all_rows } else { all_rows / (threads * TASKS_PER_THREAD) };

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! isa          which instruction sets there are, and the one place where a kernel is handed to one
-//! lanes        the few vector primitives that kernels are written over; x86 and neon implement them
-//! formats      how quants and scales are read out of a block in lanes
+//! lanes, wide, dots   the few vector primitives that kernels are written over: eight floats, sixteen, and dot products of small
+//!              integers; x86 and neon implement them
+//! packed       how quantised matrices lie in memory
+//! formats      how quants and scales are read out of it
 //! activations  inputs rounded to 8 bits
-//! linear       products with weights: checks, strategy, threads; over rows (decode), panels (prefill) and dense (f32, f16, bf16)
+//! linear       products with weights: checks, threads; over panels (quantised) and dense (f32, f16, bf16)
 //! attention, rope, norm, embed, elementwise
 //! ```
 //!
@@ -23,6 +25,7 @@
 mod activations;
 mod attention;
 mod dense;
+mod dots;
 mod elementwise;
 mod embed;
 mod formats;
@@ -33,11 +36,12 @@ mod linear;
 mod neon;
 mod norm;
 mod output;
+mod packed;
 mod panels;
 mod rope;
-mod rows;
 #[cfg(test)]
 mod tests;
+mod wide;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -46,6 +50,7 @@ pub(crate) use embed::embed;
 pub(crate) use isa::Isa;
 pub(crate) use linear::{gate_up, linear, linear_qkv, linear_residual};
 pub(crate) use norm::rms_norm;
+pub(crate) use packed::{pack, packed_bytes};
 pub(crate) use rope::rope_append;
 
 /// An `Internal` error that says what was expected, unless it holds.

@@ -1,137 +1,172 @@
-//! Products of many tokens with quantised weights: eight rows are unpacked once and meet all tokens, four at a time.
+//! Products with quantised weights: panels of sixteen rows meet tokens, as many at a time as registers hold the sums of.
 //!
-//! An unpacked panel holds the quants of eight rows as [`Quads`], so that one dot instruction takes four elements of each row
-//! against four broadcast elements of a token and lanes are rows: nothing is summed across lanes. Four tokens share each
-//! load of a panel and fill the registers. After the packing of GotoBLAS (Goto & van de Geijn 2008) in 8-bit integers.
+//! Few tokens are bound by memory, which a panel is made to be read from in one go; many are bound by arithmetic, for which they share
+//! each load of a panel while it stays in the first-level cache. One kernel serves both.
 
-use super::activations::Activations;
+use std::marker::PhantomData;
+
+use super::activations::{ActivationBlock, Activations, BLOCK};
+use super::dots::{PANEL, QUADS};
 use super::formats::Format;
 use super::isa::Kernel;
-use super::lanes::{Lanes, Quads};
-use super::rows::Rows;
+use super::lanes::Lanes;
+use super::packed::Layout;
+use crate::tensor::block::GROUP_LEN;
 
-/// Rows a panel.
-pub(super) const PANEL: usize = 8;
+/// Activation bytes that meet all panels of a task before the next do: half of a 512 KB second-level cache.
+const RESIDENT: usize = 256 * 1024;
 
-/// Tokens that meet a panel together.
-const TOKENS: usize = 4;
-
-/// As [`Rows`], for more than a few tokens.
-pub(super) struct Panels<'a, F>(pub(super) Rows<'a, F>);
-
-/// Eight rows, unpacked.
-struct Panel {
-    /// Eight a group.
-    quads: Vec<Quads>,
-    /// For each row, a group; two a group where the format has scales for halves.
-    scales: Vec<[f32; PANEL]>,
-    /// For each row, a group.
-    offsets: Vec<[f32; PANEL]>,
+/// `x · Wᵀ` for whole panels of a matrix.
+pub(super) struct Panels<'a, F> {
+    pub(super) layout: Layout,
+    pub(super) panels: &'a [u8],
+    pub(super) x: &'a Activations,
+    /// `[m, rows]`; the last panel may have fewer rows than it has room for.
+    pub(super) out: &'a mut [f32],
+    pub(super) rows: usize,
+    pub(super) format: PhantomData<F>,
 }
 
 impl<F: Format> Kernel for Panels<'_, F> {
     type Output = ();
 
     fn scalar(self) {
-        self.0.scalar();
+        let (panel_bytes, rows) = (self.layout.panel_bytes(), self.rows);
+        for (token, out) in self.out.chunks_exact_mut(rows).enumerate() {
+            let x = self.x.block(token / BLOCK);
+            for (row, out) in out.iter_mut().enumerate() {
+                let panel = &self.panels[row / PANEL * panel_bytes..][..panel_bytes];
+                *out = scalar_product(&self.layout, panel, row % PANEL, x, token % BLOCK);
+            }
+        }
     }
 
     #[inline(always)]
     fn vector<L: Lanes>(self, lanes: L) {
-        let Rows { weight, row_bytes, x, out, .. } = self.0;
-        let rows = weight.len() / row_bytes;
-        let tokens = out.len() / rows;
-        let mut panel = Panel { quads: Vec::new(), scales: Vec::new(), offsets: Vec::new() };
-        for (i, weight) in weight.chunks(PANEL * row_bytes).enumerate() {
-            panel.unpack::<F, L>(lanes, weight, row_bytes);
-            let mut put = |token: usize, sums: [f32; PANEL]| {
-                let start = token * rows + i * PANEL;
-                let end = (start + PANEL).min((token + 1) * rows);
-                out[start..end].copy_from_slice(&sums[..end - start]);
-            };
-            for token in (0..tokens / TOKENS * TOKENS).step_by(TOKENS) {
-                let sums = panel.multiply::<F, L, TOKENS>(lanes, x, token);
-                sums.into_iter().enumerate().for_each(|(t, sums)| put(token + t, sums));
-            }
-            for token in tokens / TOKENS * TOKENS..tokens {
-                let [sums] = panel.multiply::<F, L, 1>(lanes, x, token);
-                put(token, sums);
+        let Self { layout, panels, x, out, rows, .. } = self;
+        let block_bytes = x.block(0).quants.len() * GROUP_LEN;
+        let resident = (RESIDENT / block_bytes.max(1)).max(1);
+        for first in (0..x.blocks()).step_by(resident) {
+            for (i, panel) in panels.chunks_exact(layout.panel_bytes()).enumerate() {
+                let (quants, scales) = panel.split_at(layout.quant_bytes());
+                let panel = Panel::<F> { quants, scales, format: PhantomData };
+                let columns = i * PANEL..((i + 1) * PANEL).min(rows);
+                for block in first..(first + resident).min(x.blocks()) {
+                    let x = x.block(block);
+                    let mut token = 0;
+                    while token < x.width {
+                        let out =
+                            Out { tokens: &mut out[(block * BLOCK + token) * rows..], rows, columns: columns.clone() };
+                        token += match x.width - token {
+                            8.. if L::TOKENS >= 8 => panel.multiply::<L, 8>(lanes, x, token, out),
+                            4.. => panel.multiply::<L, 4>(lanes, x, token, out),
+                            2.. => panel.multiply::<L, 2>(lanes, x, token, out),
+                            _ => panel.multiply::<L, 1>(lanes, x, token, out),
+                        };
+                    }
+                }
             }
         }
     }
 }
 
-impl Panel {
-    /// Takes up to eight rows; rows that are missing stand in as copies of the first, and nobody reads their sums.
-    #[inline(always)]
-    fn unpack<F: Format, L: Lanes>(&mut self, lanes: L, weight: &[u8], row_bytes: usize) {
-        self.quads.clear();
-        self.scales.clear();
-        self.offsets.clear();
-        let rows: [&[u8]; PANEL] = std::array::from_fn(|r| {
-            let start = r * row_bytes;
-            if start < weight.len() { &weight[start..start + row_bytes] } else { &weight[..row_bytes] }
-        });
-        for start in (0..row_bytes).step_by(F::BLOCK_BYTES) {
-            for row in rows {
-                lanes.prefetch(&row[start..]);
-            }
-            for g in 0..F::GROUPS {
-                let mut quants = [F::quants(lanes, &rows[0][start..start + F::BLOCK_BYTES], g); PANEL];
-                let (mut scales, mut offsets) = ([[0.0; PANEL]; 2], [0.0; PANEL]);
-                for r in 0..PANEL {
-                    let block = &rows[r][start..start + F::BLOCK_BYTES];
-                    quants[r] = F::quants(lanes, block, g);
-                    let own = F::scales(lanes, block, g);
-                    (scales[0][r], scales[1][r], offsets[r]) = (own.scales[0], own.scales[1], own.offset);
-                }
-                self.quads.extend_from_slice(&lanes.transpose(quants));
-                self.scales.extend_from_slice(&scales[..if F::HALVES { 2 } else { 1 }]);
-                if !F::QUANTS.signed {
-                    self.offsets.push(offsets);
-                }
-            }
+/// One element of the product: `Σ scale_x * (scales[0] * Σ q x + scales[1] * Σ q x) + offset * sum_x` over groups.
+fn scalar_product(layout: &Layout, panel: &[u8], row: usize, x: ActivationBlock<'_>, token: usize) -> f32 {
+    let mut total = 0.0;
+    for (i, group) in layout.groups(panel, row).enumerate() {
+        let at = i * x.width + token;
+        let mut halves = [0; 2];
+        for (j, x) in x.quants[at].as_flattened().iter().enumerate() {
+            halves[j / (GROUP_LEN / 2)] += i32::from(group.quants[j]) * i32::from(*x);
         }
+        let scaled = group.scales[0] * halves[0] as f32 + group.scales[1] * halves[1] as f32;
+        total += x.scales[at] * scaled + group.offset * x.sums[at];
     }
+    total
+}
 
-    /// The products of the eight rows with tokens `first .. first + T`.
+/// Where the products of a panel with some tokens go.
+struct Out<'a> {
+    /// From the first token on, `rows` each.
+    tokens: &'a mut [f32],
+    rows: usize,
+    columns: std::ops::Range<usize>,
+}
+
+/// Sixteen rows.
+struct Panel<'a, F> {
+    quants: &'a [u8],
+    scales: &'a [u8],
+    format: PhantomData<F>,
+}
+
+impl<F: Format> Panel<'_, F> {
+    /// The products with tokens `first .. first + T` of `x`; gives `T`.
     #[inline(always)]
-    fn multiply<F: Format, L: Lanes, const T: usize>(
+    fn multiply<L: Lanes, const T: usize>(
         &self,
         lanes: L,
-        x: &Activations,
+        x: ActivationBlock<'_>,
         first: usize,
-    ) -> [[f32; PANEL]; T] {
-        let x: [_; T] = std::array::from_fn(|t| x.row(first + t));
-        let (groups, _) = self.quads.as_chunks::<8>();
-        let halves = if F::HALVES { 2 } else { 1 };
-        // Equal lengths, said so that the loop below needs no checks.
-        let n = groups.len();
-        let (scales, quants) = (&self.scales[..n * halves], x.map(|x| &x.quants[..n]));
-        let (x_scales, x_sums) = (x.map(|x| &x.scales[..n]), x.map(|x| &x.sums[..n]));
-        let mut totals = [lanes.splat(0.0); T];
-        for g in 0..n {
-            for half in 0..halves {
-                let part = 8 / halves * half..8 / halves * (half + 1);
-                let fours: [&[[i8; 4]]; T] = std::array::from_fn(|t| &quants[t][g][part.clone()]);
-                let sums = lanes.dot_quads(&groups[g][part], F::QUANTS, fours);
-                let scales = lanes.floats(&scales[g * halves + half]);
-                for t in 0..T {
-                    let scale = lanes.mul(scales, lanes.splat(x_scales[t][g]));
-                    totals[t] = lanes.mul_add(lanes.to_floats(sums[t]), scale, totals[t]);
+        out: Out<'_>,
+    ) -> usize {
+        let group_bytes = 4 * PANEL * F::VECTORS;
+        let mut totals = [lanes.each(0.0); T];
+        let mut at = first;
+        let blocks = self.quants.chunks_exact(F::GROUPS * group_bytes).zip(self.scales.chunks_exact(F::SCALE_BYTES));
+        for (quants, scales) in blocks {
+            for g in 0..F::GROUPS {
+                let group = &quants[g * group_bytes..(g + 1) * group_bytes];
+                if T == 1 {
+                    for line in 0..F::VECTORS {
+                        lanes.prefetch(&group[64 * line..]);
+                    }
                 }
-            }
-            if !F::QUANTS.signed {
-                let offsets = lanes.floats(&self.offsets[g]);
-                for t in 0..T {
-                    totals[t] = lanes.mul_add(offsets, lanes.splat(x_sums[t][g]), totals[t]);
+                // The sizes are checked by `linear`; what is missing would be nothing to add.
+                let Some(quants) = x.quants.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
+                let Some(x_scales) = x.scales.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
+                let Some(eighths) = x.eighths.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
+                let own = F::scales(lanes, scales, g);
+                if F::IN_HALVES {
+                    let parts = [0..QUADS / 2, QUADS / 2..QUADS];
+                    for (half, part) in parts.into_iter().enumerate() {
+                        let mut starts = [0; T];
+                        for t in 0..T {
+                            starts[t] = eighths[t][half];
+                        }
+                        let sums = lanes.dot::<F, T>(group, part, quants, starts);
+                        for t in 0..T {
+                            let scale = lanes.product(own.scales[half], lanes.each(x_scales[t]));
+                            totals[t] = lanes.fused(lanes.converted(sums[t]), scale, totals[t]);
+                        }
+                    }
+                } else {
+                    let mut starts = [0; T];
+                    for t in 0..T {
+                        starts[t] = eighths[t][0] + eighths[t][1];
+                    }
+                    let sums = lanes.dot::<F, T>(group, 0..QUADS, quants, starts);
+                    for t in 0..T {
+                        let scale = lanes.product(own.scales[0], lanes.each(x_scales[t]));
+                        totals[t] = lanes.fused(lanes.converted(sums[t]), scale, totals[t]);
+                    }
                 }
+                if F::AFFINE {
+                    let Some(x_sums) = x.sums.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
+                    for t in 0..T {
+                        totals[t] = lanes.fused(own.offset, lanes.each(x_sums[t]), totals[t]);
+                    }
+                }
+                at += x.width;
             }
         }
-        let mut sums = [[0.0; PANEL]; T];
         for t in 0..T {
-            lanes.store(totals[t], &mut sums[t]);
+            let mut sums = [0.0; PANEL];
+            lanes.put(totals[t], &mut sums);
+            let columns = t * out.rows + out.columns.start..t * out.rows + out.columns.end;
+            let count = columns.len();
+            out.tokens[columns].copy_from_slice(&sums[..count]);
         }
-        sums
+        T
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{noise, weights, with_threads};
+use super::{noise, packed, weights, with_threads};
 use crate::format::BlockFormat;
 use crate::tensor::block::dequantize_row;
 use crate::tensor::cpu::{Isa, gate_up, linear, linear_qkv, linear_residual};
@@ -10,7 +10,7 @@ use crate::tensor::spec::{Activation, WeightSpec};
 
 fn product(isa: Isa, x: &[f32], weight: &[u8], spec: WeightSpec) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.len() / spec.cols * spec.rows];
-    linear(isa, x, weight, spec, &mut out).unwrap();
+    linear(isa, x, &packed(weight, spec), spec, &mut out).unwrap();
     out
 }
 
@@ -46,8 +46,8 @@ fn agrees_with_scalar(format: BlockFormat, tokens: usize, rows: usize, cols: usi
 fn every_format_agrees_with_scalar_on_every_instruction_set() {
     for format in BlockFormat::all() {
         for blocks in [1, 2, 3] {
-            for rows in [0, 1, 7, 8, 9, 33] {
-                for tokens in [0, 1, 3, 4, 5, 8, 14] {
+            for rows in [0, 1, 15, 16, 17, 33] {
+                for tokens in [0, 1, 3, 4, 5, 8, 15] {
                     agrees_with_scalar(format, tokens, rows, blocks * format.block_len());
                 }
             }
@@ -149,8 +149,9 @@ fn fused_forms_are_their_parts() {
                 rows,
                 cols,
             });
-            let matrices = specs.map(|spec| weights(spec.format, spec.rows, cols, 6));
-            let parts: [_; 3] = std::array::from_fn(|i| product(*isa, &x, &matrices[i], specs[i]));
+            let files = specs.map(|spec| weights(spec.format, spec.rows, cols, 6));
+            let parts: [_; 3] = std::array::from_fn(|i| product(*isa, &x, &files[i], specs[i]));
+            let matrices: [_; 3] = std::array::from_fn(|i| packed(&files[i], specs[i]));
 
             let mut outs = specs.map(|spec| vec![f32::NAN; tokens * spec.rows]);
             let [q, k, v] = &mut outs;
@@ -170,7 +171,8 @@ fn fused_forms_are_their_parts() {
                     Activation::Silu => x / (1.0 + (-x).exp()),
                     Activation::GeluTanh => 0.5 * x * (1.0 + (0.797_884_560_8 * (x + 0.044_715 * x.powi(3))).tanh()),
                 };
-                gate_up(*isa, &x, [&matrices[0], &up], [specs[0], up_spec], activation, &mut out).unwrap();
+                gate_up(*isa, &x, [&matrices[0], &packed(&up, up_spec)], [specs[0], up_spec], activation, &mut out)
+                    .unwrap();
                 for ((out, gate), up) in out.iter().zip(&parts[0]).zip(product(*isa, &x, &up, up_spec)) {
                     let expected = function(f64::from(*gate)) * f64::from(up);
                     assert!(
@@ -237,17 +239,17 @@ fn refuses_sizes_that_disagree() {
         linear(Isa::best(), &vec![0.0; x], &vec![0; weight], spec, &mut vec![0.0; out])
             .map_err(|error| error.to_string())
     };
-    assert_eq!(run(32, 68, 2, spec), Ok(()));
-    assert!(run(33, 68, 2, spec).unwrap_err().contains("33 inputs are not whole rows"));
-    assert!(run(32, 67, 2, spec).unwrap_err().contains("67 bytes were given for"));
-    assert!(run(32, 68, 3, spec).unwrap_err().contains("3 outputs were given for 1 tokens"));
+    assert_eq!(run(32, 576, 2, spec), Ok(()));
+    assert!(run(33, 576, 2, spec).unwrap_err().contains("33 inputs are not whole rows"));
+    assert!(run(32, 575, 2, spec).unwrap_err().contains("575 bytes were given for"));
+    assert!(run(32, 576, 3, spec).unwrap_err().contains("3 outputs were given for 1 tokens"));
     assert!(run(0, 0, 0, WeightSpec { cols: 0, ..spec }).is_err());
-    assert!(run(31, 66, 2, WeightSpec { cols: 31, ..spec }).is_err());
-    assert!(run(32, 68, 2, WeightSpec { rows: usize::MAX, ..spec }).is_err());
-    let residual = linear_residual(Isa::best(), &[0.0; 32], &[0; 68], &[0.0; 3], spec, &mut [0.0; 2]);
+    assert!(run(31, 576, 2, WeightSpec { cols: 31, ..spec }).is_err());
+    assert!(run(32, 576, 2, WeightSpec { rows: usize::MAX, ..spec }).is_err());
+    let residual = linear_residual(Isa::best(), &[0.0; 32], &[0; 576], &[0.0; 3], spec, &mut [0.0; 2]);
     assert!(residual.is_err());
     let wider = WeightSpec { rows: 3, ..spec };
-    let gate = gate_up(Isa::best(), &[0.0; 32], [&[0; 68], &[0; 102]], [spec, wider], Activation::Silu, &mut [0.0; 2]);
+    let gate = gate_up(Isa::best(), &[0.0; 32], [&[0; 576], &[0; 576]], [spec, wider], Activation::Silu, &mut [0.0; 2]);
     assert!(gate.is_err());
 }
 

@@ -5,8 +5,10 @@ mod linear;
 
 use half::f16;
 
+use super::{pack, packed_bytes};
 use crate::format::BlockFormat;
 use crate::tensor::block::quantize_row;
+use crate::tensor::spec::WeightSpec;
 
 /// `n` numbers in `-1 .. 1`, the same each time (xorshift, Marsaglia 2003).
 fn noise(n: usize, seed: u64) -> Vec<f32> {
@@ -21,7 +23,7 @@ fn noise(n: usize, seed: u64) -> Vec<f32> {
 }
 
 /// A random matrix in `format`. K-quants, which this crate does not write, are random bits with scales of a usual size.
-fn weights(format: BlockFormat, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
+pub(super) fn weights(format: BlockFormat, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; format.row_bytes(cols).unwrap() * rows];
     let scales: &[usize] = match format {
         BlockFormat::Q4_K | BlockFormat::Q5_K => &[0, 2],
@@ -40,6 +42,16 @@ fn weights(format: BlockFormat, rows: usize, cols: usize, seed: u64) -> Vec<u8> 
         }
     }
     bytes
+}
+
+/// The file's bytes as the kernels take them.
+fn packed(file: &[u8], spec: WeightSpec) -> Vec<u8> {
+    if !spec.format.is_quantised() {
+        return file.to_vec();
+    }
+    let mut panels = vec![0; packed_bytes(spec).unwrap()];
+    pack(spec, file, &mut panels).unwrap();
+    panels
 }
 
 /// Runs `work` with this many threads.
