@@ -1,7 +1,7 @@
 //! Minnow's core: quantised small language models on the device, and typed functions over them.
 //!
 //! [`Assistant`] holds the functions (summarise, classify, schedule, chat), [`Engine`] the model under them. Nothing here
-//! touches the network; files are read, never written.
+//! touches the network; files are read, and only [`quantize`] writes one.
 //!
 //! The folders tell the layers, and arrows go down only: `task` → `generate` → {`model`, `text`} → `tensor` → `format`.
 
@@ -11,6 +11,7 @@ pub mod format;
 mod generate;
 mod inspect;
 mod model;
+mod quantize;
 pub mod task;
 mod tensor;
 mod text;
@@ -23,11 +24,12 @@ pub use generate::{
 };
 pub use inspect::{ModelInfo, TensorSummary, inspect};
 pub use model::{CachePrecision, ModelConfig, RopeScaling};
+pub use quantize::{Quantized, quantize};
 pub use task::chat::Chat;
 pub use task::classify::{Classification, ClassifyOptions, LabelScore};
 pub use task::schedule::{Schedule, ScheduleOptions, ScheduledEvent};
 pub use task::summarize::{SummarizeOptions, Summary, SummarySentence};
-pub use tensor::{DeviceKind, DevicePreference, DeviceReport, RopePairing};
+pub use tensor::{DeviceKind, DevicePreference, DeviceReport, RopePairing, quantize_row};
 pub use text::{ChatTemplate, Message, RenderOptions, Role, SpecialTokens, Tokenizer};
 
 /// The README's examples, compiled.

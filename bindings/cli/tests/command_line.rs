@@ -239,3 +239,32 @@ fn what_a_model_can_not_do_is_one_line_and_exit_1() {
         assert!(code == 2 || (stderr.lines().count() == 1 && stderr.ends_with(")\n")), "{line:?}: {stderr}");
     }
 }
+
+#[test]
+fn quantize_writes_a_file_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.gguf");
+    let out = out.to_str().unwrap();
+    let output = minnow(&["quantize", "--in", TINY, "--out", out, "--type", "q4_1", "--json"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let written: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(fields(&written), ["bytes", "type_counts"]);
+    assert_eq!(written["bytes"].as_u64().unwrap(), std::fs::metadata(out).unwrap().len());
+    assert!(written["type_counts"]["Q4_1"].as_u64().unwrap() > 7);
+    let output = minnow(&["logits", "--model", out, "--device", "cpu", "--ids", "1,2,3", "--top", "1", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = minnow(&["quantize", "--in", TINY, "--out", out, "--type", "q4_k"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no whole number of Q4_K blocks"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn bench_shape_measures_a_model_that_never_was() {
+    let run = ["bench-shape", "--architecture", "llama", "--shape", "smollm2-135m", "--type", "q4_0"];
+    let short = ["--prefill", "2", "--decode", "1", "--repeat", "1", "--device", "cpu", "--json"];
+    let output = minnow(&[&run[..], &short].concat());
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["decode_tps"].as_f64().unwrap() > 0.0);
+    assert_eq!(minnow(&[&run[..4], &["none", "--type", "q4_0"]].concat()).status.code(), Some(2));
+}

@@ -20,6 +20,8 @@ mod reference;
 mod spec;
 mod weight;
 
+pub(crate) use block::dequantize_row;
+pub use block::quantize_row;
 pub(crate) use device::ComputeDevice;
 pub use device::{DeviceKind, DevicePreference, DeviceReport};
 pub(crate) use functions::{attention, rms_norm, rope_append, rows, to_host, zeros};

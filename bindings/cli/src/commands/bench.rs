@@ -14,6 +14,13 @@ use std::time::Instant;
 pub struct Args {
     #[command(flatten)]
     pub model: ModelArg,
+    #[command(flatten)]
+    pub lengths: Lengths,
+}
+
+/// What is run, and how often.
+#[derive(Debug, clap::Args)]
+pub struct Lengths {
     /// Tokens of the prompt
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = value_parser!(u32).range(1..))]
     pub prefill: u32,
@@ -46,15 +53,23 @@ struct Report {
 /// # Errors
 /// For lengths that don't fit into the model's context, or a failed device.
 pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
+    report(&args.model.model, &args.lengths, global)
+}
+
+/// Measures a model and prints the report.
+///
+/// # Errors
+/// As [`run`].
+pub fn report(model: &str, lengths: &Lengths, global: &GlobalArgs) -> Result<()> {
     let started = Instant::now();
-    let engine = engine::open(&args.model.model, global)?;
+    let engine = engine::open(model, global)?;
     let load_s = started.elapsed().as_secs_f64();
-    let (prefill, decode) = (args.prefill as usize, args.decode as usize);
-    let bar = ProgressBar::with_draw_target(Some(u64::from(args.repeat)), ProgressDrawTarget::stderr());
+    let (prefill, decode) = (lengths.prefill as usize, lengths.decode as usize);
+    let bar = ProgressBar::with_draw_target(Some(u64::from(lengths.repeat)), ProgressDrawTarget::stderr());
     measure(&engine, FIRST_TOKEN_PROMPT.min(prefill), 1)?;
     let mut runs = Vec::new();
     let mut first = Vec::new();
-    for _ in 0..args.repeat {
+    for _ in 0..lengths.repeat {
         runs.push(measure(&engine, prefill, decode)?);
         first.push(measure(&engine, FIRST_TOKEN_PROMPT.min(prefill), 0)?.0);
         bar.inc(1);

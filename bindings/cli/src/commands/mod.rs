@@ -1,6 +1,7 @@
 //! The commands, one file each. A new one is a file, a row of the enum and an arm of `run`.
 
 mod bench;
+mod bench_shape;
 mod chat;
 mod classify;
 mod generate;
@@ -8,6 +9,7 @@ mod inspect;
 mod logits;
 mod models;
 mod perplexity;
+mod quantize;
 mod schedule;
 mod summarize;
 mod tokenize;
@@ -21,6 +23,8 @@ use clap::Subcommand;
 pub enum Command {
     /// Measures speed and memory
     Bench(bench::Args),
+    /// Measures random weights in the shape of a named model
+    BenchShape(bench_shape::Args),
     /// Holds a conversation in the terminal
     Chat(chat::Args),
     /// Says which of some labels a text has
@@ -35,6 +39,8 @@ pub enum Command {
     Models(models::Args),
     /// Measures how well a model predicts a text
     Perplexity(perplexity::Args),
+    /// Writes a model file in another block format
+    Quantize(quantize::Args),
     /// Finds the calendar events that a text speaks of
     Schedule(schedule::Args),
     /// Summarises a text in its own sentences
@@ -48,6 +54,7 @@ impl Command {
     pub fn run(self, global: &GlobalArgs) -> Result<()> {
         match self {
             Self::Bench(args) => bench::run(&args, global),
+            Self::BenchShape(args) => bench_shape::run(&args, global),
             Self::Chat(args) => chat::run(&args, global),
             Self::Classify(args) => classify::run(&args, global),
             Self::Generate(args) => generate::run(&args, global),
@@ -55,6 +62,7 @@ impl Command {
             Self::Logits(args) => logits::run(&args, global),
             Self::Models(args) => models::run(&args, global),
             Self::Perplexity(args) => perplexity::run(&args, global),
+            Self::Quantize(args) => quantize::run(&args, global),
             Self::Schedule(args) => schedule::run(&args, global),
             Self::Summarize(args) => summarize::run(&args, global),
             Self::Tokenize(args) => tokenize::run(&args, global),

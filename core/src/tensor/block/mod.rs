@@ -111,8 +111,7 @@ pub(crate) fn dequantize_row(format: BlockFormat, row: &[u8], out: &mut [f32]) -
 ///
 /// # Errors
 /// `Internal` if the two sizes disagree, `Unsupported` for the K-quants, which this crate reads only.
-#[cfg_attr(not(test), expect(dead_code, reason = "tests make weights with it; `minnow quantize` is to come"))]
-pub(crate) fn quantize_row(format: BlockFormat, elements: &[f32], row: &mut [u8]) -> Result<()> {
+pub fn quantize_row(format: BlockFormat, elements: &[f32], row: &mut [u8]) -> Result<()> {
     check_row(format, row.len(), elements.len())?;
     if !format.is_quantised() {
         let bytes = row.chunks_exact_mut(format.block_bytes());

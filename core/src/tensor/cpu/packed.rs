@@ -178,126 +178,151 @@ impl Layout {
             return;
         }
         let pairs = panels.par_chunks_exact_mut(self.panel_bytes()).zip(rows.par_chunks(PANEL * row_bytes));
-        pairs.for_each(|(panel, rows)| {
-            let (quants, scales) = panel.split_at_mut(self.quant_bytes());
-            for index in 0..self.blocks {
-                let quants_per_block = self.groups_per_block() * self.group_bytes;
-                let quants = &mut quants[index * quants_per_block..][..quants_per_block];
-                let scales = &mut scales[index * self.scale_bytes..][..self.scale_bytes];
-                for (r, row) in rows.chunks_exact(row_bytes).enumerate() {
-                    self.pack_block(&row[index * self.format.block_bytes()..], r, quants, scales);
+        pairs.for_each(|(panel, rows)| match self.format {
+            BlockFormat::Q4_0 => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 18>, quants, scales| {
+                put_halves(blocks, 0, scales);
+                put(blocks, quants, |block| nibbles(block, 2));
+            }),
+            BlockFormat::Q4_1 => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 20>, quants, scales| {
+                put_halves(blocks, 0, scales);
+                put_halves(blocks, 2, &mut scales[HALVES..]);
+                put(blocks, quants, |block| nibbles(block, 4));
+            }),
+            BlockFormat::Q5_0 => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 22>, quants, scales| {
+                put_halves(blocks, 0, scales);
+                put(blocks, quants, |block| with_fifths(nibbles(block, 6), fifth_bits(word(block, 2, 0))));
+            }),
+            BlockFormat::Q5_1 => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 24>, quants, scales| {
+                put_halves(blocks, 0, scales);
+                put_halves(blocks, 2, &mut scales[HALVES..]);
+                put(blocks, quants, |block| with_fifths(nibbles(block, 8), fifth_bits(word(block, 4, 0))));
+            }),
+            BlockFormat::Q8_0 => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 34>, quants, scales| {
+                put_halves(blocks, 0, scales);
+                put(blocks, quants, |block| std::array::from_fn::<u32, 8, _>(|q| word(block, 2, q)));
+            }),
+            BlockFormat::Q4_K => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 144>, quants, scales| {
+                put_k_scales(blocks, scales);
+                for (g, quants) in quants.chunks_exact_mut(self.group_bytes).enumerate() {
+                    put(blocks, quants, |block| pairs_of_nibbles(block, 16 + 32 * (g / 2), g % 2));
                 }
-            }
+            }),
+            BlockFormat::Q5_K => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 176>, quants, scales| {
+                put_k_scales(blocks, scales);
+                for (g, quants) in quants.chunks_exact_mut(self.group_bytes).enumerate() {
+                    put(blocks, quants, |block| {
+                        let bits = (0..8).map(|q| (word(block, 16, q) >> g & 0x0101_0101) << q);
+                        let fifths = bits.fold(0, |bits, bit| bits | bit);
+                        with_fifths(pairs_of_nibbles(block, 48 + 32 * (g / 2), g % 2), fifths)
+                    });
+                }
+            }),
+            BlockFormat::Q6_K => self.pack_panel(rows, panel, |blocks: &Blocks<'_, 210>, quants, scales| {
+                put_halves(blocks, 208, scales);
+                for (i, scales) in scales[HALVES..].chunks_exact_mut(PANEL).enumerate() {
+                    scales.iter_mut().zip(blocks).for_each(|(scale, block)| *scale = block[192 + i]);
+                }
+                for (g, quants) in quants.chunks_exact_mut(self.group_bytes).enumerate() {
+                    put(blocks, quants, |block| sixes(block, g / 4, g % 4));
+                }
+            }),
+            BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16 => {} // have no layout
         });
     }
 
-    /// One block of row `r`.
+    /// Packs up to sixteen rows; `pack` takes a block of each, and the places of its quants and its scales.
     #[inline(always)]
-    fn pack_block(&self, block: &[u8], r: usize, quants: &mut [u8], scales: &mut [u8]) {
-        let mut put_half = |i: usize, from: &[u8]| {
-            scales[HALVES * i + 2 * r..][..2].copy_from_slice(&from[..2]);
-        };
-        let mut vectors = Vectors { quants, r };
-        match self.format {
-            BlockFormat::Q4_0 => {
-                put_half(0, block);
-                vectors.nibbles(&block[2..]);
+    fn pack_panel<const BYTES: usize>(
+        &self,
+        rows: &[u8],
+        panel: &mut [u8],
+        pack: impl Fn(&Blocks<'_, BYTES>, &mut [u8], &mut [u8]),
+    ) {
+        // rows that are missing are zeros
+        let mut blocks = [&[0; BYTES]; PANEL];
+        let (quants, scales) = panel.split_at_mut(self.quant_bytes());
+        let places = quants.chunks_exact_mut(self.groups_per_block() * self.group_bytes);
+        for (index, (quants, scales)) in places.zip(scales.chunks_exact_mut(self.scale_bytes)).enumerate() {
+            for (row, block) in rows.chunks_exact(self.blocks * BYTES).zip(&mut blocks) {
+                *block = row[index * BYTES..].first_chunk().unwrap_or(&[0; BYTES]);
             }
-            BlockFormat::Q4_1 => {
-                put_half(0, block);
-                put_half(1, &block[2..]);
-                vectors.nibbles(&block[4..]);
-            }
-            BlockFormat::Q5_0 => {
-                put_half(0, block);
-                vectors.nibbles(&block[6..]);
-                vectors.put(4, fifth_bits(word(block, 2, 0)));
-            }
-            BlockFormat::Q5_1 => {
-                put_half(0, block);
-                put_half(1, &block[2..]);
-                vectors.nibbles(&block[8..]);
-                vectors.put(4, fifth_bits(word(block, 4, 0)));
-            }
-            BlockFormat::Q8_0 => {
-                put_half(0, block);
-                for q in 0..8 {
-                    vectors.put(q, word(block, 2, q));
-                }
-            }
-            BlockFormat::Q4_K | BlockFormat::Q5_K => {
-                put_half(0, block);
-                put_half(1, &block[2..]);
-                let (packed, _) = block[4..].split_first_chunk().unwrap_or((&[0; 12], &[]));
-                for g in 0..8 {
-                    let at = 2 * HALVES + 2 * PANEL * g + r;
-                    (scales[at], scales[at + PANEL]) = scale_and_min(packed, g);
-                }
-                let five = self.format == BlockFormat::Q5_K;
-                for g in 0..8 {
-                    let first = g * self.group_bytes / VECTOR;
-                    vectors.pairs(first, &block[if five { 48 } else { 16 } + 32 * (g / 2)..], g % 2);
-                    if five {
-                        let bits = (0..8).map(|q| (word(block, 16, q) >> g & 0x0101_0101) << q);
-                        vectors.put(first + 4, bits.fold(0, |bits, bit| bits | bit));
-                    }
-                }
-            }
-            BlockFormat::Q6_K => {
-                put_half(0, &block[208..]);
-                for g in 0..8 {
-                    for i in 0..2 {
-                        scales[HALVES + PANEL * (2 * g + i) + r] = block[192 + 2 * g + i];
-                    }
-                    let (half, run) = (g / 4, g % 4);
-                    let first = g * self.group_bytes / VECTOR;
-                    vectors.pairs(first, &block[64 * half + 32 * (run % 2)..], run / 2);
-                    for k in 0..2 {
-                        let pair = |i| (word(block, 128 + 32 * half, 4 * k + i) >> (2 * run) & 0x0303_0303) << (2 * i);
-                        vectors.put(first + 4 + k, pair(0) | pair(1) | pair(2) | pair(3));
-                    }
-                }
-            }
-            BlockFormat::F32 | BlockFormat::F16 | BlockFormat::BF16 => {} // have no layout
+            pack(&blocks, quants, scales);
         }
     }
 }
 
-/// The quants of a block, where row `r` is put in.
-struct Vectors<'a> {
-    quants: &'a mut [u8],
-    r: usize,
-}
+/// A block of each of sixteen rows.
+type Blocks<'a, const BYTES: usize> = [&'a [u8; BYTES]; PANEL];
 
-impl Vectors<'_> {
-    /// Puts the row's four bytes into a vector.
-    #[inline(always)]
-    fn put(&mut self, vector: usize, bytes: u32) {
-        self.quants[vector * VECTOR + 4 * self.r..][..4].copy_from_slice(&bytes.to_le_bytes());
-    }
-
-    /// Sixteen bytes whose nibbles are elements `i` and `16 + i`, as they are.
-    #[inline(always)]
-    fn nibbles(&mut self, bytes: &[u8]) {
-        for j in 0..4 {
-            self.put(j, word(bytes, 0, j));
+/// Puts words of each row side by side: word `v` of row `r` becomes word `r` of vector `v`.
+#[inline(always)]
+fn put<const BYTES: usize, const V: usize>(
+    blocks: &Blocks<'_, BYTES>,
+    out: &mut [u8],
+    words: impl Fn(&[u8; BYTES]) -> [u32; V],
+) {
+    let mut vectors = [[0; PANEL]; V];
+    for r in 0..PANEL {
+        let words = words(blocks[r]);
+        for v in 0..V {
+            vectors[v][r] = words[v].to_le();
         }
     }
+    out.copy_from_slice(bytemuck::cast_slice(vectors.as_flattened()));
+}
 
-    /// 32 bytes whose low (`high` = 0) or high nibbles are the elements.
-    #[inline(always)]
-    fn pairs(&mut self, first: usize, bytes: &[u8], high: usize) {
-        for j in 0..4 {
-            let nibbles = |j: usize| word(bytes, 0, j) >> (4 * high) & 0x0f0f_0f0f;
-            self.put(first + j, nibbles(j) | nibbles(j + 4) << 4);
+/// The two bytes at `at` of each block.
+#[inline(always)]
+fn put_halves<const BYTES: usize>(blocks: &Blocks<'_, BYTES>, at: usize, out: &mut [u8]) {
+    for (out, block) in out.chunks_exact_mut(2).zip(blocks) {
+        out.copy_from_slice(&block[at..at + 2]);
+    }
+}
+
+/// `d`, `dmin` and the 6-bit scales and mins of Q4_K and Q5_K.
+#[inline(always)]
+fn put_k_scales<const BYTES: usize>(blocks: &Blocks<'_, BYTES>, out: &mut [u8]) {
+    put_halves(blocks, 0, out);
+    put_halves(blocks, 2, &mut out[HALVES..]);
+    for (g, out) in out[2 * HALVES..].chunks_exact_mut(2 * PANEL).enumerate() {
+        for (r, block) in blocks.iter().enumerate() {
+            let packed = block[4..].first_chunk().unwrap_or(&[0; 12]);
+            (out[r], out[r + PANEL]) = scale_and_min(packed, g);
         }
     }
 }
 
 /// Word `i` of those that start at byte `at`.
 #[inline(always)]
-fn word(bytes: &[u8], at: usize, i: usize) -> u32 {
-    u32::from_le_bytes(bytes[at + 4 * i..].first_chunk().copied().unwrap_or_default())
+fn word<const BYTES: usize>(block: &[u8; BYTES], at: usize, i: usize) -> u32 {
+    u32::from_le_bytes(block[at + 4 * i..].first_chunk().copied().unwrap_or_default())
+}
+
+/// Sixteen bytes whose nibbles are elements `i` and `16 + i`, as they are.
+#[inline(always)]
+fn nibbles<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> [u32; 4] {
+    std::array::from_fn(|j| word(block, at, j))
+}
+
+/// 32 bytes whose low (`high` = 0) or high nibbles are the elements.
+#[inline(always)]
+fn pairs_of_nibbles<const BYTES: usize>(block: &[u8; BYTES], at: usize, high: usize) -> [u32; 4] {
+    let nibbles = |j: usize| word(block, at, j) >> (4 * high) & 0x0f0f_0f0f;
+    std::array::from_fn(|j| nibbles(j) | nibbles(j + 4) << 4)
+}
+
+#[inline(always)]
+fn with_fifths([a, b, c, d]: [u32; 4], fifths: u32) -> [u32; 5] {
+    [a, b, c, d, fifths]
+}
+
+/// Run `run` of half `half` of a Q6_K block.
+#[inline(always)]
+fn sixes(block: &[u8; 210], half: usize, run: usize) -> [u32; 6] {
+    let [a, b, c, d] = pairs_of_nibbles(block, 64 * half + 32 * (run % 2), run / 2);
+    let pair = |k: usize, i: usize| (word(block, 128 + 32 * half, 4 * k + i) >> (2 * run) & 0x0303_0303) << (2 * i);
+    let pairs = |k: usize| pair(k, 0) | pair(k, 1) | pair(k, 2) | pair(k, 3);
+    [a, b, c, d, pairs(0), pairs(1)]
 }
 
 /// Bit `4q + b` to bit `q` of byte `b`.
