@@ -4,6 +4,7 @@
 
 mod android;
 mod archive;
+mod bench;
 mod bindings;
 mod ci;
 mod debian;
@@ -35,6 +36,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measures speed and memory, beside llama.cpp if asked
+    Bench(bench::Args),
     /// Writes the Kotlin and Swift bindings anew
     Bindings {
         /// Only compare, and fail where they differ
@@ -73,6 +76,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo => demo::run(&shell),
         Task::Test { arguments } => test::run(&shell, &arguments),
+        Task::Bench(args) => bench::run(&shell, &args),
         Task::Bindings { check } => bindings::run(&shell, check),
         Task::Android { what } => android::run(&shell, &what),
         Task::Ios { what } => ios::run(&shell, &what),
