@@ -5,6 +5,7 @@
 
 use bytemuck::cast;
 
+use super::dots::PREFETCH_BYTES;
 use super::isa::Kernel;
 use super::lanes::{Lanes, array_at};
 use crate::format::BlockFormat;
@@ -123,8 +124,8 @@ impl Dense<'_> {
         for i in (0..whole).step_by(8 * U) {
             if T == 1 {
                 // One token is bound by memory; 32 elements are one cache line of two-byte elements, two of f32.
-                lanes.prefetch(&rows[0][i * E::WIDTH..]);
-                lanes.prefetch(&rows[0][(i + 4 * U) * E::WIDTH..]);
+                lanes.prefetch(&rows[0][i * E::WIDTH..], PREFETCH_BYTES);
+                lanes.prefetch(&rows[0][(i + 4 * U) * E::WIDTH..], PREFETCH_BYTES);
             }
             for u in 0..U {
                 for r in 0..R {

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 use super::activations::{ActivationBlock, Activations, BLOCK};
-use super::dots::{PANEL, QUADS};
+use super::dots::{PANEL, PREFETCH_BYTES, QUADS};
 use super::formats::Format;
 use super::isa::Kernel;
 use super::lanes::Lanes;
@@ -114,12 +114,22 @@ impl<F: Format> Panel<'_, F> {
         let mut totals = [lanes.each(0.0); T];
         let mut at = first;
         let blocks = self.quants.chunks_exact(F::GROUPS * group_bytes).zip(self.scales.chunks_exact(F::SCALE_BYTES));
+        // Scales as far ahead as quants; past the panel's end come those of the next, behind its quants.
+        let scales_ahead = (PREFETCH_BYTES / (F::GROUPS * group_bytes)).max(1) * F::SCALE_BYTES;
+        let mut scales_left = self.scales.len();
         for (quants, scales) in blocks {
+            if T == 1 {
+                let jump = if scales_left > scales_ahead { 0 } else { self.quants.len() };
+                for line in 0..F::SCALE_BYTES.div_ceil(64) {
+                    lanes.prefetch(scales, scales_ahead + jump + 64 * line);
+                }
+                scales_left -= F::SCALE_BYTES;
+            }
             for g in 0..F::GROUPS {
                 let group = &quants[g * group_bytes..(g + 1) * group_bytes];
                 if T == 1 {
                     for line in 0..F::VECTORS {
-                        lanes.prefetch(&group[64 * line..]);
+                        lanes.prefetch(&group[64 * line..], PREFETCH_BYTES);
                     }
                 }
                 // The sizes are checked by `linear`; what is missing would be nothing to add.

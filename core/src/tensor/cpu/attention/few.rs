@@ -4,6 +4,7 @@
 
 use super::partial::Partial;
 use super::{Attend, CacheElement, TILE, Tile};
+use crate::tensor::cpu::dots::PREFETCH_BYTES;
 use crate::tensor::cpu::elementwise::exp;
 use crate::tensor::cpu::lanes::{Lanes, array_at};
 
@@ -86,6 +87,16 @@ impl<E: CacheElement> Attend<'_, E> {
         for first_key in (0..n).step_by(U) {
             // Past the end the last key stands in; its scores are overwritten or never read.
             let keys: [_; U] = std::array::from_fn(|u| &tile.keys[(first_key + u).min(n - 1) * head_dim..][..head_dim]);
+            if first == 0 {
+                // Nothing of a cache is near: later keys, and these keys' values, are asked for while keys are worked on.
+                for u in 0..U {
+                    let row = (first_key + u).min(n - 1) * head_dim;
+                    for line in 0..(head_dim * size_of::<E>()).div_ceil(64) {
+                        lanes.prefetch(&tile.keys[row..], PREFETCH_BYTES + 64 * line);
+                        lanes.prefetch(&tile.values[row..], 64 * line);
+                    }
+                }
+            }
             let mut sums = [lanes.splat(0.0); 8];
             for d in (0..head_dim).step_by(8) {
                 for u in 0..U {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{Neon, proven};
 use crate::tensor::cpu::activations::Fours;
-use crate::tensor::cpu::dots::{Dots, PREFETCH_BYTES, QuadSource};
+use crate::tensor::cpu::dots::{Dots, QuadSource};
 use crate::tensor::cpu::wide::{LANES, Wide};
 
 /// `sums + quants · four` in one instruction, where `four` is a lane of `x`.
@@ -220,8 +220,8 @@ impl<const DOT: bool> Dots for Neon<DOT> {
     }
 
     #[inline(always)]
-    fn prefetch(self, from: &[u8]) {
-        let ahead = from.as_ptr().wrapping_add(PREFETCH_BYTES);
+    fn prefetch<T>(self, from: &[T], ahead: usize) {
+        let ahead = from.as_ptr().wrapping_byte_add(ahead);
         // A prefetch is a hint: it neither reads nor faults, whatever the address.
         proven!(asm!("prfm pldl1keep, [{ahead}]", ahead = in(reg) ahead, options(nostack, preserves_flags, readonly)));
     }

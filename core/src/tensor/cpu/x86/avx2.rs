@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{X86, proven};
 use crate::tensor::cpu::activations::Fours;
-use crate::tensor::cpu::dots::{Dots, PREFETCH_BYTES, QuadSource};
+use crate::tensor::cpu::dots::{Dots, QuadSource};
 use crate::tensor::cpu::wide::{LANES, Wide};
 
 impl Wide for X86<false> {
@@ -169,8 +169,8 @@ impl Dots for X86<false> {
     }
 
     #[inline(always)]
-    fn prefetch(self, from: &[u8]) {
+    fn prefetch<T>(self, from: &[T], ahead: usize) {
         // A prefetch is a hint: it neither reads nor faults, whatever the address.
-        proven!(_mm_prefetch(from.as_ptr().wrapping_add(PREFETCH_BYTES).cast(), _MM_HINT_T0))
+        proven!(_mm_prefetch(from.as_ptr().wrapping_byte_add(ahead).cast(), _MM_HINT_T0))
     }
 }
