@@ -1,19 +1,19 @@
 //! The operations of `SlmOps` as plain functions over slices, for the instruction set that the processor has.
 //!
 //! ```text
-//! isa          which instruction sets there are, and the one place where a kernel is handed to one
-//! lanes, wide, dots   the few vector primitives that kernels are written over: eight floats, sixteen, and dot products of small
-//!              integers; x86 and neon implement them
-//! packed       how quantised matrices lie in memory
-//! formats      how quants and scales are read out of it
-//! activations  inputs rounded to 8 bits
-//! linear       products with weights: checks, threads; over panels (quantised) and dense (f32, f16, bf16)
+//! isa               which instruction sets there are, and the one place where a kernel is handed to one
+//! lanes, wide, dots the few vector primitives that kernels are written over: eight floats, sixteen floats, dot products of small
+//!                   integers; x86 and neon implement them
+//! packed            how quantised matrices lie in memory
+//! formats           how quants and scales are read out of it
+//! activations       inputs rounded to 8 bits
+//! linear            products with weights: checks, threads; over panels (quantised) and dense (f32, f16, bf16)
 //! attention, rope, norm, embed, elementwise
 //! ```
 //!
 //! Each kernel states its scalar meaning beside its vector form (`Kernel::scalar`), is compiled with it on every machine and is
-//! tested against it for every instruction set at hand. Kernels are safe code: only `isa`, `x86`, `neon` and the
-//! output of `linear` hold `unsafe`. Sizes are checked once, at each public function, which gives `Internal` if they disagree.
+//! tested against it for every instruction set at hand. Kernels are safe code: `unsafe` are only `isa`, `x86`, `neon`
+//! and `output`, through which tasks of `linear` and `attention` write to one matrix. Sizes are checked once, at each public function, which gives `Internal` if they disagree.
 //!
 //! Work is split over the rayon pool that the caller runs in, so the caller decides how many threads there are.
 
