@@ -29,6 +29,8 @@ pub struct OpenOptions {
     pub device: DeviceChoice,
     /// CPU threads; none: one for each core.
     pub threads: Option<u32>,
+    /// The folder for what takes time to make; none: nothing is kept.
+    pub cache_folder: Option<String>,
 }
 
 impl From<OpenOptions> for EngineOptions {
@@ -38,9 +40,12 @@ impl From<OpenOptions> for EngineOptions {
             DeviceChoice::Gpu => DevicePreference::Gpu,
             DeviceChoice::Cpu => DevicePreference::Cpu,
         };
-        let opened = Self::default().device(device).cache_precision(CachePrecision::Auto);
-        match options.threads {
-            Some(threads) => opened.threads(threads as usize),
+        let mut opened = Self::default().device(device).cache_precision(CachePrecision::Auto);
+        if let Some(threads) = options.threads {
+            opened = opened.threads(threads as usize);
+        }
+        match options.cache_folder {
+            Some(folder) => opened.cache_folder(folder),
             None => opened,
         }
     }

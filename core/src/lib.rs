@@ -29,6 +29,8 @@ pub use task::chat::Chat;
 pub use task::classify::{Classification, ClassifyOptions, LabelScore};
 pub use task::schedule::{Schedule, ScheduleOptions, ScheduledEvent};
 pub use task::summarize::{SummarizeOptions, Summary, SummarySentence};
+#[doc(hidden)]
+pub use tensor::kernels;
 pub use tensor::{DeviceKind, DevicePreference, DeviceReport, RopePairing, quantize_row};
 pub use text::{ChatTemplate, Message, RenderOptions, Role, SpecialTokens, Tokenizer};
 

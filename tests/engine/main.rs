@@ -4,6 +4,7 @@
 
 mod broken;
 mod golden;
+mod prefix;
 mod replay;
 mod session;
 mod shape;

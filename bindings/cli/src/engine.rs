@@ -19,6 +19,10 @@ pub fn open(model: &str, global: &GlobalArgs) -> Result<Engine> {
     if let Some(threads) = global.threads {
         options = options.threads(threads.get());
     }
+    // without a home folder nothing is kept
+    if let Ok(folder) = minnow_models::desktop::cache_folder() {
+        options = options.cache_folder(folder.join("prompts"));
+    }
     Ok(Engine::open(path, options)?)
 }
 

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use memmap2::Mmap;
@@ -28,6 +29,8 @@ pub fn map(path: &Path) -> Result<Bytes> {
 pub(super) struct MappedFile {
     /// All of it.
     pub(super) bytes: Bytes,
+    /// When it was last written to, where the system tells.
+    pub(super) modified: Option<SystemTime>,
     map: Arc<Mmap>,
 }
 
@@ -58,7 +61,7 @@ impl MappedFile {
         // shortens the file while it is mapped ends this process with a bus error; no reader of mapped files can prevent that.
         let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io("map", path, e))?;
         let map = Arc::new(map);
-        Ok(Self { bytes: Bytes::from_owner(Owner(map.clone())), map })
+        Ok(Self { bytes: Bytes::from_owner(Owner(map.clone())), modified: kind.modified().ok(), map })
     }
 
     /// Lets the system have the memory of these bytes; who reads them again gets them from the file. A hint: nothing changes but memory.

@@ -7,8 +7,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::map::{MappedFile, map};
 use super::shown::shown;
@@ -17,6 +19,9 @@ use crate::{Error, Location, Result};
 
 /// How many files a split GGUF model has, as llama.cpp's `gguf-split` writes it.
 const SPLIT_COUNT_KEY: &str = "split.count";
+
+/// More than the names and numbers at the head of most files.
+const FINGERPRINT_BYTES: usize = 16 << 10;
 
 const CONFIG_FILE: &str = "config.json";
 const WEIGHTS_FILE: &str = "model.safetensors";
@@ -164,6 +169,19 @@ impl ModelFile {
         if let Some((file, range)) = self.place(tensor) {
             file.give_back(range);
         }
+    }
+
+    /// Tells this model from others, and from itself after a change: by the lengths of its files, the times they were written and their first
+    /// [`FINGERPRINT_BYTES`]. All bytes would take as long as loading them.
+    pub(crate) fn fingerprint(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        for file in &self.files {
+            let since = file.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            hash.update(&file.bytes.len().to_le_bytes());
+            hash.update(&since.map_or(0, |since| since.as_nanos()).to_le_bytes());
+            hash.update(&file.bytes[..file.bytes.len().min(FINGERPRINT_BYTES)]);
+        }
+        hash.digest128()
     }
 
     fn place(&self, tensor: &TensorInfo) -> Option<(&MappedFile, Range<usize>)> {

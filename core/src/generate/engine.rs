@@ -3,18 +3,20 @@
 //! One engine serves many sessions. Steps of different sessions take turns in the order they asked; a step is one token or one
 //! chunk of a prompt, so that nobody waits longer than that to be cancelled.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 #[cfg(feature = "gpu")]
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use burn::tensor::DType;
 
 use super::cancel::CancelToken;
 use super::constraint::ConstraintVocabulary;
+use super::guard::guarded;
+use super::placement::{Placed, Replays, cache_dtype, place};
 use super::session::{Session, SessionOptions};
+use super::snapshot::{Snapshot, SnapshotFolder};
 use super::turn::{Turn, Turns};
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
@@ -32,6 +34,9 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// How keys and values are stored.
     pub cache_precision: CachePrecision,
+    /// A folder of the app's own, where the engine keeps what takes time to make: the state after prompts that are the same in every conversation
+    /// ([`Session::feed_prefix`]). At most 128 MiB; the system may empty it at any time. `None`: nothing is kept.
+    pub cache_folder: Option<PathBuf>,
 }
 
 impl EngineOptions {
@@ -50,6 +55,12 @@ impl EngineOptions {
     /// How keys and values are stored.
     pub fn cache_precision(mut self, precision: CachePrecision) -> Self {
         self.cache_precision = precision;
+        self
+    }
+
+    /// Where the engine keeps what takes time to make.
+    pub fn cache_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.cache_folder = Some(folder.into());
         self
     }
 }
@@ -96,6 +107,8 @@ struct Shared {
     /// Where the weights come from, for when they were given up.
     path: PathBuf,
     config: ModelConfig,
+    /// Of the file that was opened.
+    fingerprint: u128,
     decoder: Mutex<Weights>,
     tokenizer: Option<Tokenizer>,
     template: Option<ChatTemplate>,
@@ -103,6 +116,7 @@ struct Shared {
     device: ComputeDevice,
     report: DeviceReport,
     cache_dtype: DType,
+    snapshots: Mutex<Option<Arc<SnapshotFolder>>>,
     pool: rayon::ThreadPool,
     turns: Arc<Turns>,
     /// Whether steps of one token may be recorded and replayed, once that is known.
@@ -127,19 +141,35 @@ impl Engine {
         let file = ModelFile::open(path)?;
         let config = ModelConfig::from_file(&file).map_err(|error| error.in_file(path))?;
         let pool = thread_pool(options.threads)?;
-        let Placed { decoder, device, reason, replays } = guarded(
-            || "the device that the weights went to".to_owned(),
-            || pool.install(|| place(&file, &config, options.device, options.cache_precision)),
-        )?;
-        let tokenizer = Tokenizer::from_file(&file)?;
-        let template = match file.metadata() {
-            Some(metadata) => ChatTemplate::from_gguf(metadata).map_err(|error| error.in_file(path))?,
-            None => ChatTemplate::from_folder(path)?,
+        let text = || -> Result<_> {
+            let template = match file.metadata() {
+                Some(metadata) => ChatTemplate::from_gguf(metadata).map_err(|error| error.in_file(path))?,
+                None => ChatTemplate::from_folder(path)?,
+            };
+            Ok((Tokenizer::from_file(&file)?, template))
         };
+        // half the time of opening a small model goes to its vocabulary, which keeps one thread busy
+        let (placed, text) = guarded(
+            || "the device that the weights went to".to_owned(),
+            || {
+                let placed = || place(&file, &config, options.device, options.cache_precision);
+                let (placed, text) = pool.install(|| rayon::join(placed, text));
+                Ok((placed?, text?))
+            },
+        )?;
+        let Placed { decoder, device, reason, replays } = placed;
+        let (tokenizer, template) = text;
         if let Some(tokenizer) = &tokenizer {
             tokenizer.check_vocabulary(config.vocab_size).map_err(|error| error.in_file(path))?;
         }
         let cache_dtype = cache_dtype(&file, &device, options.cache_precision)?;
+        let fingerprint = file.fingerprint();
+        let snapshots = options.cache_folder.map(|folder| {
+            // all that keys and values depend on but the ids; kernels change with the version
+            let version = env!("CARGO_PKG_VERSION");
+            let model = format!("{version} {fingerprint} {config:?} {cache_dtype:?} {}", device.name());
+            Arc::new(SnapshotFolder::new(folder, model.as_bytes()))
+        });
         let report = DeviceReport { kind: device.kind(), name: device.name(), reason };
         tracing::info!(
             architecture = config.architecture,
@@ -153,6 +183,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
                 config,
+                fingerprint,
                 decoder: Mutex::new(Weights::new(decoder)),
                 tokenizer,
                 template,
@@ -160,6 +191,7 @@ impl Engine {
                 device,
                 report,
                 cache_dtype,
+                snapshots: Mutex::new(snapshots),
                 pool,
                 turns: Arc::default(),
                 replays,
@@ -257,24 +289,62 @@ impl Engine {
         Ok(held.insert(made).clone())
     }
 
-    /// An empty cache; see [`KvCache::new`]. On a GPU it takes a turn: what is launched while another session's step is being recorded would
-    /// be part of that recording.
+    /// An empty cache; see [`KvCache::new`].
     ///
     /// # Errors
     /// `Cancelled` where `cancel` came first; as [`KvCache::new`].
     pub(super) fn cache(&self, capacity: usize, max_rows: usize, cancel: &CancelToken) -> Result<KvCache> {
+        let Shared { config, device, cache_dtype, .. } = &*self.shared;
+        self.between_steps(cancel, || Ok(KvCache::new(config, device, capacity, max_rows, *cache_dtype)))
+    }
+
+    /// The snapshot of a prompt, where there is one.
+    pub(super) fn snapshot(&self, ids: &[u32]) -> Option<Snapshot> {
+        let folder = lock(&self.shared.snapshots).clone()?;
+        let found = folder.find(ids)?;
+        (found.logits.len() == self.config().vocab_size).then_some(found)
+    }
+
+    /// A cache that holds a snapshot of `length` tokens; see [`KvCache::with_contents`].
+    ///
+    /// # Errors
+    /// `Cancelled` where `cancel` came first; as [`KvCache::with_contents`].
+    pub(super) fn restored(
+        &self,
+        snapshot: &Snapshot,
+        length: usize,
+        capacity: usize,
+        max_rows: usize,
+        cancel: &CancelToken,
+    ) -> Result<KvCache> {
+        let Shared { config, device, cache_dtype, .. } = &*self.shared;
+        let contents = &snapshot.contents;
+        self.between_steps(cancel, || {
+            KvCache::with_contents(config, device, capacity, max_rows, *cache_dtype, length, contents)
+        })
+    }
+
+    /// Keeps a snapshot of `cache`, which holds `ids`, where the app gave a folder for that.
+    ///
+    /// # Errors
+    /// `Cancelled` where `cancel` came first; as [`KvCache::contents`].
+    pub(super) fn keep(&self, ids: &[u32], logits: &[f32], cache: &KvCache, cancel: &CancelToken) -> Result<()> {
+        let Some(folder) = lock(&self.shared.snapshots).clone() else { return Ok(()) };
+        if let Some(contents) = self.between_steps(cancel, || cache.contents(&self.shared.device))? {
+            folder.keep(ids, logits, &contents);
+        }
+        Ok(())
+    }
+
+    /// Does what launches work but is no step. On a GPU that takes a turn: what is launched while another session's step is being recorded would
+    /// be part of that recording.
+    fn between_steps<T>(&self, cancel: &CancelToken, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let shared = &*self.shared;
         let _turn = match shared.device.kind() {
             DeviceKind::Cpu => None,
             DeviceKind::Gpu => Some(shared.turns.take(cancel)?),
         };
-        guarded(
-            || shared.device.name(),
-            || {
-                let new = || KvCache::new(&shared.config, &shared.device, capacity, max_rows, shared.cache_dtype);
-                Ok(shared.device.run(new))
-            },
-        )
+        guarded(|| shared.device.name(), || shared.device.run(work))
     }
 
     /// Whether a step can be lost because it couldn't be recorded: not any more once one was.
@@ -374,6 +444,10 @@ impl Shared {
             return Err(Error::model_file(what, Location::default()).in_file(&self.path));
         }
         let decoder = model::load(&file, self.config.clone(), &self.device)?;
+        if file.fingerprint() != self.fingerprint {
+            // the file was written anew, perhaps with other weights: what was kept of the first is not for these
+            *lock(&self.snapshots) = None;
+        }
         tracing::info!(architecture = self.config.architecture, "model read again");
         *weights = Weights::new(decoder.clone());
         Ok(decoder)
@@ -408,15 +482,6 @@ impl std::fmt::Debug for Engine {
 /// What takes the logits of each row of a step, with the row's index.
 pub(super) type EachRow<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
 
-/// Does `work`; a panic in it becomes an error. Kernels unwind with an [`Error`] of their own; drivers and libraries with words
-/// that may hold anything, so those are not passed on.
-fn guarded<T>(device: impl Fn() -> String, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match panic.downcast::<Error>() {
-        Ok(error) => Err(*error),
-        Err(_) => Err(Error::Device { device: device(), what: "the device's driver or library failed".into() }),
-    })
-}
-
 /// Rows whose logits are read back at once.
 const LOGIT_ROWS: usize = 32;
 
@@ -431,81 +496,4 @@ fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("minnow-{index}")).build().map_err(
         |error| Error::Device { device: "cpu".into(), what: format!("{threads} threads can't be started: {error}") },
     )
-}
-
-/// Whether recorded steps may be replayed: not known yet, or the outcome of a trial.
-type Replays = OnceLock<bool>;
-
-/// A model on its device.
-struct Placed {
-    decoder: Arc<dyn Decoder>,
-    device: ComputeDevice,
-    reason: String,
-    replays: Replays,
-}
-
-/// Loads the weights on the device that the preference leads to, and says why.
-fn place(
-    file: &ModelFile,
-    config: &ModelConfig,
-    preference: DevicePreference,
-    precision: CachePrecision,
-) -> Result<Placed> {
-    let on = |device, reason| on(file, config, device, reason);
-    match preference {
-        DevicePreference::Cpu => on(ComputeDevice::cpu(), "asked for".into()),
-        DevicePreference::Gpu => on(ComputeDevice::gpu(true)?, "asked for".into()),
-        DevicePreference::Auto => match ComputeDevice::gpu(false) {
-            Ok(gpu) => on_better(file, config, gpu, precision),
-            Err(error) => on(ComputeDevice::cpu(), error.to_string()),
-        },
-    }
-}
-
-/// Loads the weights on the device that a trial finds better.
-#[cfg(feature = "gpu")]
-fn on_better(file: &ModelFile, config: &ModelConfig, gpu: ComputeDevice, precision: CachePrecision) -> Result<Placed> {
-    let trial = guarded(
-        || gpu.name(),
-        || {
-            let dtype = cache_dtype(file, &gpu, precision)?;
-            gpu.run(|| super::trial::against_cpu(file, config, &gpu, dtype))
-        },
-    );
-    let reason = match trial {
-        Ok(outcome) if outcome.gpu_wins() => {
-            let super::trial::Outcome { decoder, replays, reason, .. } = outcome;
-            return Ok(Placed { decoder, device: gpu, reason, replays: replays.into() });
-        }
-        Ok(outcome) => outcome.reason,
-        Err(error) => format!("the GPU failed its self-test: {error}"),
-    };
-    on(file, config, ComputeDevice::cpu(), reason)
-}
-
-#[cfg(not(feature = "gpu"))]
-fn on_better(file: &ModelFile, config: &ModelConfig, gpu: ComputeDevice, _: CachePrecision) -> Result<Placed> {
-    on(file, config, gpu, "asked for".into())
-}
-
-/// Loads the weights on a device.
-fn on(file: &ModelFile, config: &ModelConfig, device: ComputeDevice, reason: String) -> Result<Placed> {
-    let decoder = device.run(|| model::load(file, config.clone(), &device))?;
-    Ok(Placed { decoder, device, reason, replays: Replays::new() })
-}
-
-fn cache_dtype(file: &ModelFile, device: &ComputeDevice, precision: CachePrecision) -> Result<DType> {
-    let f16 = device.supports_f16_cache();
-    match precision {
-        CachePrecision::F32 => Ok(DType::F32),
-        CachePrecision::F16 if f16 => Ok(DType::F16),
-        CachePrecision::F16 => {
-            Err(Error::unsupported("this device has no f16 arithmetic", "use CachePrecision::Auto or F32"))
-        }
-        CachePrecision::Auto => {
-            // unquantised weights are used where numbers are compared: don't round what they make
-            let quantised = file.tensors().iter().any(|tensor| tensor.format.is_quantised());
-            Ok(if f16 && quantised { DType::F16 } else { DType::F32 })
-        }
-    }
 }

@@ -4,14 +4,17 @@ mod cancel;
 mod chunks;
 mod constraint;
 mod engine;
+mod guard;
 mod likelihood;
 mod mask;
 mod pattern;
 mod perplexity;
+mod placement;
 mod sampler;
 mod schema;
 mod session;
 mod shape;
+mod snapshot;
 #[cfg(test)]
 mod suite;
 #[cfg(feature = "gpu")]

@@ -156,6 +156,8 @@ pub struct Session {
     engine: Engine,
     cache: KvCache,
     tokens: Vec<u32>,
+    /// Tokens at the start that were given to [`Session::feed_prefix`].
+    prefix: usize,
     /// Logits after the last token; `None` where that token must run again first.
     logits: Option<Vec<f32>>,
 }
@@ -177,7 +179,7 @@ impl Session {
             return Err(Error::Memory { needed, available: MAX_CACHE_BYTES });
         }
         let cache = engine.cache(context, rows, &CancelToken::new())?;
-        Ok(Self { engine, cache, tokens: Vec::new(), logits: None })
+        Ok(Self { engine, cache, tokens: Vec::new(), prefix: 0, logits: None })
     }
 
     /// The model.
@@ -208,6 +210,32 @@ impl Session {
     /// between two chunks (whole chunks stay), `Device` where the device failed.
     pub fn feed(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<()> {
         self.advance(ids, cancel, None)
+    }
+
+    /// Runs `ids` as the beginning of a conversation. Where the engine has a folder for it
+    /// ([`EngineOptions::cache_folder`](crate::EngineOptions::cache_folder)), what the model knows after them is kept there, and the next conversation
+    /// that begins with them reads it in milliseconds instead, after a restart of the app too. True where that was so.
+    ///
+    /// For what an app fixed: an instruction, its tools, examples. Not for what a person wrote, since it can be made out in what is kept.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a conversation that has begun; otherwise as [`Session::feed`]. A folder that can't be used is no error.
+    pub fn feed_prefix(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<bool> {
+        if !self.tokens.is_empty() {
+            return Err(Error::invalid("ids", "the conversation has begun: a prefix comes first"));
+        }
+        let restored = self.restore(ids, cancel)?;
+        if restored {
+            self.tokens = ids.to_vec();
+        } else {
+            self.prefix = 0;
+            self.feed(ids, cancel)?;
+            if let Some(logits) = &self.logits {
+                self.engine.keep(ids, logits, &self.cache, cancel)?;
+            }
+        }
+        self.prefix = ids.len();
+        Ok(restored)
     }
 
     /// As [`Session::feed`], and gives `each` the logits after every one of `ids`, with its index. `each` runs inside the
@@ -396,8 +424,26 @@ impl Session {
         result
     }
 
+    /// Puts the cache and the logits after `ids` into an empty session, where they were kept.
+    fn restore(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<bool> {
+        if ids.is_empty() || ids.len() > self.cache.capacity() {
+            return Ok(false);
+        }
+        let Some(snapshot) = self.engine.snapshot(ids) else { return Ok(false) };
+        let (capacity, max_rows) = (self.cache.capacity(), self.cache.max_rows());
+        self.cache = self.engine.restored(&snapshot, ids.len(), capacity, max_rows, cancel)?;
+        self.logits = Some(snapshot.logits);
+        Ok(true)
+    }
+
     /// Runs the tokens that have not run; `each` gets the logits of those from `first` on.
     fn catch_up(&mut self, cancel: &CancelToken, first: usize, mut each: Option<&mut EachRow<'_>>) -> Result<()> {
+        let has_prefix = (1..=self.tokens.len()).contains(&self.prefix) && (each.is_none() || self.prefix <= first);
+        if self.cache.length() == 0 && has_prefix {
+            // all was given back
+            let prefix = self.tokens[..self.prefix].to_vec();
+            self.restore(&prefix, cancel)?;
+        }
         if !self.cache.is_usable() {
             self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows(), cancel)?;
         }

@@ -146,7 +146,59 @@ fn relative_difference(found: &[f32], expected: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread::{self, ThreadId};
+
+    use cubecl_runtime::logging::{LaunchObservation, LaunchObserver};
+
     use super::*;
+
+    /// Counts the launches of one thread.
+    struct Launches {
+        thread: ThreadId,
+        count: AtomicUsize,
+    }
+
+    impl LaunchObserver for Launches {
+        fn launched(&self, _: &'static str) {
+            if thread::current().id() == self.thread {
+                self.count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// A tiny model on the GPU; says so where there is none.
+    fn tiny() -> Option<(ComputeDevice, ModelConfig, Arc<dyn Decoder>)> {
+        let gpu = match ComputeDevice::gpu(true) {
+            Ok(gpu) => gpu,
+            Err(error) => {
+                println!("skipped: {error}");
+                return None;
+            }
+        };
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/tiny/smollm2/smollm2.q8_0.gguf");
+        let file = ModelFile::open(std::path::Path::new(path)).unwrap();
+        let config = ModelConfig::from_file(&file).unwrap();
+        let decoder = gpu.run(|| model::load(&file, config.clone(), &gpu)).unwrap();
+        Some((gpu, config, decoder))
+    }
+
+    #[test]
+    fn a_decode_step_takes_few_launches() {
+        let Some((gpu, config, decoder)) = tiny() else { return };
+        gpu.run(|| {
+            let mut cache = KvCache::new(&config, &gpu, 8, 1, DType::F32);
+            step(1, &decoder, &gpu, &mut cache).unwrap();
+            let launches = Arc::new(Launches { thread: thread::current().id(), count: AtomicUsize::new(0) });
+            let observed = LaunchObservation::new(launches.clone());
+            step(2, &decoder, &gpu, &mut cache).unwrap();
+            drop(observed);
+            // the embedding, the last norm and the logits are of no layer
+            let count = launches.count.load(Ordering::Relaxed);
+            println!("{count} launches for {} layers", config.num_hidden_layers);
+            assert!((1..=8 * config.num_hidden_layers + 3).contains(&count), "{count} launches");
+        });
+    }
 
     #[test]
     fn a_not_a_number_is_infinitely_wrong() {
@@ -157,14 +209,7 @@ mod tests {
 
     #[test]
     fn steps_are_recorded_wherever_there_is_a_gpu() {
-        let gpu = match ComputeDevice::gpu(true) {
-            Ok(gpu) => gpu,
-            Err(error) => return println!("skipped: {error}"),
-        };
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/tiny/smollm2/smollm2.q8_0.gguf");
-        let file = ModelFile::open(std::path::Path::new(path)).unwrap();
-        let config = ModelConfig::from_file(&file).unwrap();
-        let decoder = gpu.run(|| model::load(&file, config.clone(), &gpu)).unwrap();
+        let Some((gpu, config, decoder)) = tiny() else { return };
         for dtype in [DType::F32, DType::F16] {
             if dtype == DType::F32 || gpu.supports_f16_cache() {
                 assert!(replays_agree(&decoder, &config, &gpu, dtype), "{dtype:?}");

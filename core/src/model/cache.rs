@@ -13,7 +13,7 @@ use super::Decoder;
 use super::config::ModelConfig;
 #[cfg(feature = "gpu")]
 use crate::tensor::Recording;
-use crate::tensor::{ComputeDevice, zeros};
+use crate::tensor::{ComputeDevice, padded, stored_rows, zeros};
 use crate::{Error, Result};
 
 /// How keys and values are stored.
@@ -41,11 +41,14 @@ impl LayerCache {
         &mut self,
         change: impl FnOnce(Tensor<3>, Tensor<3>) -> (T, Tensor<3>, Tensor<3>),
     ) -> Result<T> {
-        let lost = || Error::Internal { what: "the KV cache was lost in a failed step".into() };
-        let (keys, values) = self.tensors.take().ok_or_else(lost)?;
+        let (keys, values) = self.tensors.take().ok_or_else(Self::lost)?;
         let (result, keys, values) = change(keys, values);
         self.tensors = Some((keys, values));
         Ok(result)
+    }
+
+    fn lost() -> Error {
+        Error::Internal { what: "the KV cache was lost in a failed step".into() }
     }
 }
 
@@ -75,9 +78,61 @@ impl KvCache {
         max_rows: usize,
         dtype: DType,
     ) -> Self {
+        let shape = [config.num_key_value_heads, slots(config, capacity, max_rows), config.head_dim];
+        let layer = |_| LayerCache { tensors: Some((zeros(shape, device, dtype), zeros(shape, device, dtype))) };
+        Self::of((0..config.num_hidden_layers).map(layer).collect(), config, capacity, max_rows)
+    }
+
+    /// Such a cache that holds `length` positions, as [`KvCache::contents`] gave them.
+    ///
+    /// # Errors
+    /// `Internal` where `contents` has another size, or the positions don't fit; `Memory`.
+    pub(crate) fn with_contents(
+        config: &ModelConfig,
+        device: &ComputeDevice,
+        capacity: usize,
+        max_rows: usize,
+        dtype: DType,
+        length: usize,
+        contents: &[u8],
+    ) -> Result<Self> {
         let slots = slots(config, capacity, max_rows);
-        let zeros = || zeros([config.num_key_value_heads, slots, config.head_dim], device, dtype);
-        let layers = (0..config.num_hidden_layers).map(|_| LayerCache { tensors: Some((zeros(), zeros())) }).collect();
+        let shape = [config.num_key_value_heads, slots, config.head_dim];
+        let part = length * config.key_value_size() * dtype.size();
+        let expected = 2 * config.num_hidden_layers * part;
+        if length == 0 || length > slots || contents.len() != expected {
+            let what = format!("{} bytes for {length} positions, expected {expected}", contents.len());
+            return Err(Error::Internal { what });
+        }
+        let layer = |contents: &[u8]| {
+            let (keys, values) = contents.split_at(part);
+            let tensors = (padded(keys, shape, device, dtype)?, padded(values, shape, device, dtype)?);
+            Ok(LayerCache { tensors: Some(tensors) })
+        };
+        let layers = contents.chunks_exact(2 * part).map(layer).collect::<Result<_>>()?;
+        Ok(Self { length, ..Self::of(layers, config, capacity, max_rows) })
+    }
+
+    /// All keys and values as they are stored: layer by layer the keys, then the values, `[kv_heads, length, head_dim]` each. `None` where a
+    /// sliding window has overwritten the first of them.
+    ///
+    /// # Errors
+    /// `Device` where they can't be read; `Internal` for a cache that isn't usable.
+    pub(crate) fn contents(&self, device: &ComputeDevice) -> Result<Option<Vec<u8>>> {
+        if self.length > self.slots {
+            return Ok(None);
+        }
+        let mut contents = Vec::new();
+        for layer in &self.layers {
+            let (keys, values) = layer.tensors.as_ref().ok_or_else(LayerCache::lost)?;
+            contents.extend_from_slice(&stored_rows(keys.clone(), self.length, device)?);
+            contents.extend_from_slice(&stored_rows(values.clone(), self.length, device)?);
+        }
+        Ok(Some(contents))
+    }
+
+    fn of(layers: Vec<LayerCache>, config: &ModelConfig, capacity: usize, max_rows: usize) -> Self {
+        let slots = slots(config, capacity, max_rows);
         Self {
             layers,
             length: 0,

@@ -17,6 +17,9 @@ pub struct Chat {
 impl Chat {
     /// A conversation with the model, under `instruction` where there is one.
     ///
+    /// An engine with a [cache folder](crate::EngineOptions::cache_folder) keeps there what the model knows after the instruction, and later
+    /// conversations under it begin at once. So an instruction is the same for everybody; what differs from person to person is said in a turn.
+    ///
     /// # Errors
     /// `Unsupported` for a model without a chat template; `Memory` where the context doesn't fit.
     pub fn new(engine: &Engine, instruction: Option<&str>, options: SessionOptions) -> Result<Self> {
@@ -84,17 +87,39 @@ impl Chat {
     ) -> Result<Generation> {
         let room = options.max_new_tokens.min(self.session.context_tokens() / 2);
         let ids = self.fitting(self.session.context_tokens() - room, cancel)?;
-        let shared = self.session.tokens().iter().zip(&ids).take_while(|(old, new)| old == new).count();
+        let shared = shared(self.session.tokens(), &ids);
         self.session.rewind(shared);
         let deadline = options.time_limit.and_then(|limit| asked.checked_add(limit));
         let in_time = deadline.map_or_else(|| cancel.clone(), |deadline| cancel.until(deadline));
-        match self.session.feed(&ids[shared..], &in_time) {
+        match self.read(&ids, &in_time) {
             // out of time, and so is the answer before its first token
             Err(Error::Cancelled) if !cancel.is_cancelled() => {}
             read => read?,
         }
         tracing::debug!(tokens = ids.len(), shared, took = ?asked.elapsed(), "prompt read");
         self.session.generate_since(asked, options, cancel, on_text)
+    }
+
+    /// Runs what the session, whose tokens are the first of `ids`, lacks of them.
+    fn read(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<()> {
+        let instruction = if self.session.tokens().is_empty() { self.instruction_tokens(ids) } else { 0 };
+        if instruction >= LONG_INSTRUCTION {
+            self.session.feed_prefix(&ids[..instruction], cancel)?;
+        }
+        self.session.feed(&ids[self.session.tokens().len()..], cancel)
+    }
+
+    /// How many of the first of `ids` come of the instruction alone.
+    fn instruction_tokens(&self, ids: &[u32]) -> usize {
+        let engine = self.session.engine();
+        let (Ok(tokenizer), Ok(template)) = (engine.tokenizer(), engine.template()) else { return 0 };
+        let end = self.messages.iter().position(|message| message.role != Role::System).unwrap_or(0);
+        if end == 0 {
+            return 0;
+        }
+        // a template may refuse a conversation in which nobody spoke
+        let alone = template.encode_chat(tokenizer, &self.messages[..end], &RenderOptions::default());
+        shared(&alone.unwrap_or_default(), ids)
     }
 
     /// The ids of the conversation, after forgetting as many of the oldest turns as it takes to fit.
@@ -148,6 +173,14 @@ impl Chat {
         (first, cuts)
     }
 }
+
+/// How many tokens two sequences begin with together.
+fn shared(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// Tokens of an instruction that take longer to run than to read what was kept of them.
+const LONG_INSTRUCTION: usize = 16;
 
 /// More bytes than a token of written text has on average, in any language.
 const MANY_BYTES: usize = 16;

@@ -5,7 +5,7 @@
 
 use burn::backend::Dispatch;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
-use burn::tensor::{DType, Slice, Tensor, TensorData};
+use burn::tensor::{Bytes, DType, Slice, Tensor, TensorData};
 use std::ops::Range;
 
 use super::device::ComputeDevice;
@@ -13,7 +13,7 @@ use super::inputs::StepInputs;
 use super::ops::SlmOps;
 use super::pages;
 use super::spec::{Activation, AttentionSpec, RopeSpec};
-use crate::Result;
+use crate::{Error, Result};
 
 /// RMSNorm of each row: `x` `[m, d]`, `weight` `[d]`.
 pub(crate) fn rms_norm(x: Tensor<2>, weight: &Tensor<1>, epsilon: f32) -> Tensor<2> {
@@ -105,6 +105,41 @@ pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &ComputeDevice, d
         #[cfg(feature = "gpu")]
         ComputeDevice::Gpu(gpu) => Tensor::zeros(shape, (&gpu.burn, dtype)),
     }
+}
+
+/// `data`, `[heads, rows, dim]`, with zeros after the rows of each head: `[heads, slots, dim]`. On the CPU those take memory as they are written over.
+///
+/// # Errors
+/// `Internal` where `data` has another length; `Memory`.
+pub(crate) fn padded(
+    data: &[u8],
+    [heads, slots, dim]: [usize; 3],
+    device: &ComputeDevice,
+    dtype: DType,
+) -> Result<Tensor<3>> {
+    let row_bytes = dim * dtype.size();
+    let mut bytes = pages::zeroed(heads * slots * row_bytes)?;
+    if !data.is_empty() {
+        let rows = data.len() / (heads * row_bytes).max(1);
+        if heads * rows * row_bytes != data.len() || rows > slots {
+            return Err(Error::Internal { what: format!("{} bytes for {heads} heads of {slots} rows", data.len()) });
+        }
+        let places = bytes.chunks_exact_mut(slots * row_bytes);
+        places
+            .zip(data.chunks_exact(rows * row_bytes))
+            .for_each(|(place, data)| place[..data.len()].copy_from_slice(data));
+    }
+    Ok(Tensor::from_data(TensorData::from_bytes(bytes, [heads, slots, dim], dtype), (device.burn(), dtype)))
+}
+
+/// The first `length` rows of each head, `[heads, length, dim]`, as they are stored.
+///
+/// # Errors
+/// As [`to_host`].
+pub(crate) fn stored_rows(tensor: Tensor<3>, length: usize, device: &ComputeDevice) -> Result<Bytes> {
+    let slices = [Slice::full(), Slice::from(0..length), Slice::full()];
+    let rows: Tensor<3> = Tensor::from_dispatch(Dispatch::float_slice(tensor.into_dispatch(), &slices));
+    Ok(rows.try_into_data().map_err(|error| device.error(error))?.into_bytes())
 }
 
 /// Reads a tensor back. Whatever the device failed at since the last reading surfaces here.

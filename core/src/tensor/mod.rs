@@ -12,6 +12,7 @@ mod functions;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod inputs;
+pub mod kernels;
 mod loader;
 mod ops;
 mod pages;
@@ -24,7 +25,7 @@ pub(crate) use block::dequantize_row;
 pub use block::quantize_row;
 pub(crate) use device::ComputeDevice;
 pub use device::{DeviceKind, DevicePreference, DeviceReport};
-pub(crate) use functions::{attention, rms_norm, rope_append, rows, to_host, zeros};
+pub(crate) use functions::{attention, padded, rms_norm, rope_append, rows, stored_rows, to_host, zeros};
 #[cfg(feature = "gpu")]
 pub(crate) use gpu::Recording;
 pub(crate) use inputs::StepInputs;

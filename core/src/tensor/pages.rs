@@ -16,6 +16,10 @@ use crate::{Error, Result};
 /// The alignment that is promised: as much as Burn's copies of these bytes can have. Pages have far more.
 const ALIGNMENT: usize = align_of::<u128>();
 
+/// What a thread takes from the system at once: two large pages.
+#[cfg(target_os = "linux")]
+const SHARE: usize = 4 << 20;
+
 /// `length` zeros.
 ///
 /// # Errors
@@ -46,12 +50,25 @@ impl Region {
         Ok(Self { map: Arc::new(map.into()), taken: 0 })
     }
 
-    /// Asks for large pages, where the system has them: they halve the time to fill it and save a tenth of the time to read it. For what is
-    /// filled as a whole.
+    /// Takes all of it from the system now, for what is filled as a whole: in large pages where there are any, which halve the time to fill it
+    /// and save a tenth of the time to read it, and on all of the caller's threads, since clearing pages is most of that time.
     pub(crate) fn in_large_pages(self) -> Self {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Err(error) = self.map.advise(memmap2::Advice::HugePage) {
-            tracing::debug!(%error, "no large pages");
+        // `memmap2` knows these hints on Linux alone, so Android is left out
+        #[cfg(target_os = "linux")]
+        {
+            use memmap2::Advice;
+            use rayon::prelude::*;
+
+            let length = self.map.len();
+            let hinted = self.map.advise(Advice::HugePage).and_then(|()| {
+                (0..length.div_ceil(SHARE)).into_par_iter().with_max_len(1).try_for_each(|share| {
+                    let start = share * SHARE;
+                    self.map.advise_range(Advice::PopulateWrite, start, SHARE.min(length - start))
+                })
+            });
+            if let Err(error) = hinted {
+                tracing::debug!(%error, "pages come one by one");
+            }
         }
         self
     }

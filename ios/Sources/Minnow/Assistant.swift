@@ -170,11 +170,16 @@ public struct AssistantOptions: Sendable, Codable, Hashable {
     public var device: DevicePreference
     /// CPU threads, 1 to 1024; `nil`: one for each core. Two to four are often fastest on phones, and kinder to the battery.
     public var threads: Int?
+    /// A folder of the app's own, in `URL.cachesDirectory` for one, where the model keeps what it knows after the instructions of
+    /// conversations: a later conversation under the same instruction answers at once, after a restart of the app too. At most
+    /// 128 MB; the system may empty it. `nil`: nothing is kept. What a person says is never written there.
+    public var cacheFolder: URL?
 
-    /// The better processor and a thread for each core, unless told otherwise.
-    public init(device: DevicePreference = .auto, threads: Int? = nil) {
+    /// The better processor, a thread for each core and no cache, unless told otherwise.
+    public init(device: DevicePreference = .auto, threads: Int? = nil, cacheFolder: URL? = nil) {
         self.device = device
         self.threads = threads
+        self.cacheFolder = cacheFolder
     }
 }
 
@@ -273,7 +278,11 @@ extension AssistantOptions {
             case .gpu: .gpu
             case .cpu: .cpu
             }
-        return OpenOptions(device: choice, threads: try threads.map { try positive($0, "threads") })
+        return OpenOptions(
+            device: choice,
+            threads: try threads.map { try positive($0, "threads") },
+            cacheFolder: cacheFolder?.path
+        )
     }
 }
 

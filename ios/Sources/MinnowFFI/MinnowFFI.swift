@@ -3673,6 +3673,10 @@ public struct OpenOptions: Equatable, Hashable {
      * CPU threads; none: one for each core.
      */
     public let threads: UInt32?
+    /**
+     * The folder for what takes time to make; none: nothing is kept.
+     */
+    public let cacheFolder: String?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -3682,9 +3686,13 @@ public struct OpenOptions: Equatable, Hashable {
          */device: DeviceChoice,
         /**
          * CPU threads; none: one for each core.
-         */threads: UInt32?) {
+         */threads: UInt32?,
+        /**
+         * The folder for what takes time to make; none: nothing is kept.
+         */cacheFolder: String?) {
         self.device = device
         self.threads = threads
+        self.cacheFolder = cacheFolder
     }
 
 
@@ -3704,13 +3712,15 @@ public struct FfiConverterTypeOpenOptions: FfiConverterRustBuffer {
         return
             try OpenOptions(
                 device: FfiConverterTypeDeviceChoice.read(from: &buf),
-                threads: FfiConverterOptionUInt32.read(from: &buf)
+                threads: FfiConverterOptionUInt32.read(from: &buf),
+                cacheFolder: FfiConverterOptionString.read(from: &buf)
         )
     }
 
     public static func write(_ value: OpenOptions, into buf: inout [UInt8]) {
         FfiConverterTypeDeviceChoice.write(value.device, into: &buf)
         FfiConverterOptionUInt32.write(value.threads, into: &buf)
+        FfiConverterOptionString.write(value.cacheFolder, into: &buf)
     }
 }
 

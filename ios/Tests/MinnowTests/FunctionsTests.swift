@@ -166,6 +166,25 @@ final class FunctionsTests: XCTestCase {
         }
     }
 
+    func testConversationsUnderOneInstructionShareWhatWasKeptOfIt() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var options = TestModel.options
+        options.cacheFolder = folder
+        let instruction = "You answer questions about accounts, cards and payments, in one sentence, and never guess."
+        func answer() async throws -> String {
+            let assistant = try await Assistant.open(TestModel.file(), options: options)
+            defer { assistant.close() }
+            let chat = try await assistant.chat(ChatOptions(instruction: instruction))
+            return try await chat.say("Hello", options: AnswerOptions(maxTokens: 4)).text
+        }
+        let first = try await answer()
+        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path).count, 1)
+        let second = try await answer()
+        XCTAssertEqual(first, second, "from what was kept")
+        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path).count, 1)
+    }
+
     func testAChatKeepsItsModelOpen() async throws {
         let chat = try await TestModel.open().chat(ChatOptions(contextTokens: 512))
         try await Task.sleep(for: .milliseconds(300))

@@ -45,7 +45,8 @@ final class NativeErrorsTests: XCTestCase {
 
             func onText(piece: String) throws { throw Bug() }
         }
-        let assistant = try await openAssistant(path: TestModel.file().path, options: OpenOptions(device: .cpu, threads: 2))
+        let options = OpenOptions(device: .cpu, threads: 2, cacheFolder: nil)
+        let assistant = try await openAssistant(path: TestModel.file().path, options: options)
         let chat = try await assistant.chat(options: .init(instruction: nil, history: [], contextTokens: nil))
         let error = try await failure {
             try await calling {

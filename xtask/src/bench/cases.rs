@@ -42,6 +42,9 @@ pub enum Weights {
     Large,
 }
 
+/// The first token where the prompt's snapshot is restored, by the same where it is run: at most.
+pub const RESTORED_ASK: f64 = 0.15;
+
 /// Every comparison, in the order of the tables.
 pub const CASES: [Case; 3] = [
     Case {

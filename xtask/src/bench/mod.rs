@@ -4,6 +4,7 @@
 //! Both programs print the same fields, each from one process of its own: nothing is measured from here.
 
 mod cases;
+mod kernels;
 mod machine;
 mod peer;
 mod plot;
@@ -34,6 +35,9 @@ pub struct Args {
     /// Measures on the GPU, beside a llama.cpp that was built with Vulkan if there is one
     #[arg(long)]
     gpu: bool,
+    /// Measures the CPU's kernels alone, and nothing else
+    #[arg(long, conflicts_with_all = ["peer", "gpu", "only", "minnow"])]
+    kernels: bool,
     /// Builds llama.cpp first where it is missing (about 10 minutes on two cores)
     #[arg(long)]
     install: bool,
@@ -56,6 +60,10 @@ pub struct Args {
 
 /// Measures, prints the tables, and writes them with the runs and a plot.
 pub fn run(shell: &Shell, args: &Args) -> Result<()> {
+    let out = args.out.as_ref().map(path::absolute).transpose()?;
+    if args.kernels {
+        return kernels::run(shell, &out.unwrap_or_else(|| RESULTS.into()));
+    }
     let peer = find_peer(shell, args)?;
     let (minnow, commit) = match &args.minnow {
         // as the caller sees it, not as the workspace does
@@ -79,7 +87,6 @@ pub fn run(shell: &Shell, args: &Args) -> Result<()> {
         series,
     };
     println!("\n{}", table::markdown(&report));
-    let out = args.out.as_ref().map(path::absolute).transpose()?;
     let is_whole = args.only.is_none() && (args.peer || args.gpu);
     match out.or_else(|| is_whole.then(|| RESULTS.into())) {
         Some(folder) => report.write(shell, &folder),

@@ -91,6 +91,7 @@ pub mod tests {
         Run {
             load_s: 0.25,
             first_token_s: 0.5,
+            restored_first_token_s: Some(0.05),
             prefill_tps: 2.0 * decode_tps,
             decode_tps,
             peak_rss_bytes: Some(150_000_000),

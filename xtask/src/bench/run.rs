@@ -21,6 +21,9 @@ pub struct Run {
     pub load_s: f64,
     /// Seconds from a prompt to the first token, on a loaded model.
     pub first_token_s: f64,
+    /// The same where most of the prompt is restored from a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_first_token_s: Option<f64>,
     /// Prompt tokens a second.
     pub prefill_tps: f64,
     /// Generated tokens a second.

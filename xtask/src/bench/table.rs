@@ -1,6 +1,6 @@
 //! From runs to rows: medians, ratios of neighbours, and the page that shows them.
 
-use super::cases::{Asks, CASES, Case};
+use super::cases::{Asks, CASES, Case, RESTORED_ASK};
 use super::report::Report;
 use super::run::{DECODE_TOKENS, FIRST_TOKEN_PROMPT, PREFILL_TOKENS, Run, Series};
 use std::fmt::Write;
@@ -43,6 +43,8 @@ pub struct Against {
 pub struct Table {
     pub title: &'static str,
     pub rows: Vec<Row>,
+    /// By number of threads: seconds to the first token where the prompt's snapshot is restored, and by how much that is less than without.
+    pub restored: Vec<(u32, f64, f64)>,
 }
 
 impl Metric {
@@ -142,7 +144,17 @@ pub fn tables(report: &Report) -> Vec<Table> {
         let metrics = Metric::all(report.gpu).iter();
         metrics.flat_map(|&metric| series().filter_map(move |series| row(metric, series, asks, overhead))).collect()
     };
-    let tables = CASES.iter().map(|case| Table { title: case.title, rows: rows(case) });
+    let restored = |case: &Case| {
+        let series = report.series.iter().filter(|series| series.case == case.name);
+        let of = |series: &Series| {
+            let runs = || series.pairs.iter().map(|pair| &pair.ours);
+            let seconds = median(runs().filter_map(|run| run.restored_first_token_s).collect())?;
+            let ratio = |run: &Run| Some(run.restored_first_token_s? / run.first_token_s);
+            Some((series.threads, seconds, median(runs().filter_map(ratio).collect())?))
+        };
+        series.filter_map(of).collect()
+    };
+    let tables = CASES.iter().map(|case| Table { title: case.title, rows: rows(case), restored: restored(case) });
     tables.filter(|table| !table.rows.is_empty()).collect()
 }
 
@@ -170,6 +182,16 @@ pub fn markdown(report: &Report) -> String {
         let _ = writeln!(page, "|---|---|---|---|---|---|");
         for row in &table.rows {
             let _ = writeln!(page, "{}", line(row));
+        }
+        for (threads, seconds, ratio) in &table.restored {
+            let met = if *ratio <= RESTORED_ASK { "met" } else { "missed" };
+            let _ = write!(
+                page,
+                "\nMinnow, {}: the first token takes {} s where all but 16 of the prompt's tokens are restored from a snapshot, {ratio:.2} of the \
+                 time where they are run (asked: ≤ {RESTORED_ASK}, {met}).\n",
+                super::run::threads(*threads),
+                number(*seconds),
+            );
         }
     }
     page
@@ -241,6 +263,8 @@ mod tests {
             ]
         );
         assert!(page.contains("(cpu.svg)"), "{page}");
+        assert!(page.contains("Minnow, 1 thread: the first token takes 0.050 s where"), "{page}");
+        assert!(page.contains("0.10 of the time where they are run (asked: ≤ 0.15, met)"), "{page}");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Lengths {
 
 /// Tokens of the prompt that the time to the first token is taken with.
 const FIRST_TOKEN_PROMPT: usize = 200;
+/// Tokens of it that are no fixed prompt but a question, where the rest is restored from a snapshot.
+const QUESTION_TOKENS: usize = 16;
 
 /// What `--json` prints; times and rates are medians of the repeats.
 #[derive(Serialize)]
@@ -42,6 +44,9 @@ struct Report {
     prefill_tps: f64,
     decode_tps: f64,
     first_token_s: f64,
+    /// The same where all but the last tokens of the prompt are restored from a snapshot on disk; `null` where the prompt is too short, or
+    /// no snapshot can be kept.
+    restored_first_token_s: Option<f64>,
     /// `null` where the system doesn't tell.
     peak_rss_bytes: Option<u64>,
     device: String,
@@ -68,10 +73,11 @@ pub fn report(model: &str, lengths: &Lengths, global: &GlobalArgs) -> Result<()>
     let bar = ProgressBar::with_draw_target(Some(u64::from(lengths.repeat)), ProgressDrawTarget::stderr());
     measure(&engine, FIRST_TOKEN_PROMPT.min(prefill), 1)?;
     let mut runs = Vec::new();
-    let mut first = Vec::new();
+    let (mut first, mut restored) = (Vec::new(), Vec::new());
     for _ in 0..lengths.repeat {
         runs.push(measure(&engine, prefill, decode)?);
         first.push(measure(&engine, FIRST_TOKEN_PROMPT.min(prefill), 0)?.0);
+        restored.extend(measure_restored(&engine, FIRST_TOKEN_PROMPT.min(prefill))?);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -81,6 +87,7 @@ pub fn report(model: &str, lengths: &Lengths, global: &GlobalArgs) -> Result<()>
         prefill_tps: rate(prefill, median(runs.iter().map(|run| run.0).collect())),
         decode_tps: rate(decode, median(runs.iter().map(|run| run.1).collect())),
         first_token_s: median(first),
+        restored_first_token_s: (!restored.is_empty()).then(|| median(restored)),
         peak_rss_bytes: peak_resident_bytes(),
         device: engine.device().name.clone(),
         threads: engine.threads(),
@@ -88,10 +95,34 @@ pub fn report(model: &str, lengths: &Lengths, global: &GlobalArgs) -> Result<()>
     output::print(global.json, &report, human)
 }
 
-/// Seconds of one prefill, and of `decode` greedy steps after it. The ids are arbitrary but the same each time.
-fn measure(engine: &Engine, prefill: usize, decode: usize) -> Result<(f64, f64)> {
+/// Ids that are arbitrary but the same each time.
+fn prompt(engine: &Engine, length: usize) -> Vec<u32> {
     let vocab_size = engine.config().vocab_size;
-    let ids: Vec<u32> = (0..prefill).map(|index| ((index * 7919 + 13) % vocab_size) as u32).collect();
+    (0..length).map(|index| ((index * 7919 + 13) % vocab_size) as u32).collect()
+}
+
+/// Seconds to the first token of a prompt whose snapshot is restored, but for the question at its end.
+fn measure_restored(engine: &Engine, length: usize) -> Result<Option<f64>> {
+    let ids = prompt(engine, length);
+    let Some((fixed, question)) = ids.split_at_checked(length.saturating_sub(QUESTION_TOKENS)) else { return Ok(None) };
+    let cancel = CancelToken::new();
+    let begun = || -> Result<Option<f64>> {
+        let mut session = engine.session(SessionOptions::default().context_tokens(length))?;
+        let started = Instant::now();
+        let restored = session.feed_prefix(fixed, &cancel)?;
+        session.feed(question, &cancel)?;
+        Ok(restored.then(|| started.elapsed().as_secs_f64()))
+    };
+    // the first time, it may have to be made
+    match begun()? {
+        Some(seconds) => Ok(Some(seconds)),
+        None => begun(),
+    }
+}
+
+/// Seconds of one prefill, and of `decode` greedy steps after it.
+fn measure(engine: &Engine, prefill: usize, decode: usize) -> Result<(f64, f64)> {
+    let ids = prompt(engine, prefill);
     let mut session = engine.session(SessionOptions::default().context_tokens(prefill + decode.max(1)))?;
     let cancel = CancelToken::new();
     let started = Instant::now();
@@ -121,9 +152,11 @@ fn peak_resident_bytes() -> Option<u64> {
 
 fn human(report: &Report) -> String {
     let memory = report.peak_rss_bytes.map_or("unknown".to_owned(), |bytes| HumanBytes(bytes).to_string());
+    let restored = report.restored_first_token_s;
+    let restored = restored.map_or_else(String::new, |seconds| format!(", {seconds:.3} s where the prompt was kept"));
     format!(
         "device       {}, {} threads\nload         {:.3} s\nprefill      {:.1} tokens/s\ndecode       {:.1} tokens/s\n\
-         first token  {:.3} s\npeak memory  {memory}\n",
+         first token  {:.3} s{restored}\npeak memory  {memory}\n",
         report.device, report.threads, report.load_s, report.prefill_tps, report.decode_tps, report.first_token_s
     )
 }

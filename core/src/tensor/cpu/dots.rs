@@ -11,7 +11,7 @@ use super::wide::Wide;
 pub(crate) const PANEL: usize = super::wide::LANES;
 
 /// Quads a group of 32 elements.
-pub(super) const QUADS: usize = 8;
+pub(crate) const QUADS: usize = 8;
 
 /// Bytes that a decoding kernel asks for ahead of its reads. Memory's latency (about 100 ns) at the speed of one core (10 to 30 GB/s)
 /// is 1 to 3 KB; 4 KB measured 5 to 10 % faster than 2 on a server's core, whose latency is longer.

@@ -28,6 +28,10 @@ pub(super) trait Format: QuadSource + Send + Sync {
     /// Whether the two halves of a group have scales of their own.
     const IN_HALVES: bool = false;
 
+    /// The bytes at `start`, as many as a group has: of a length that the compiler knows, so that it checks no read from them.
+    fn group(quants: &[u8], g: usize) -> &[u8];
+    /// The scales of a block, likewise.
+    fn block(scales: &[u8]) -> &[u8];
     /// The floats of group `g` of a block.
     fn scales<D: Dots>(lanes: D, block: &[u8], g: usize) -> Scales<D::Sixteen>;
 }
@@ -106,6 +110,16 @@ macro_rules! formats {
             const GROUPS: usize = $groups;
             const AFFINE: bool = $affine;
             const IN_HALVES: bool = $halves;
+
+            #[inline(always)]
+            fn group(quants: &[u8], g: usize) -> &[u8] {
+                array_at::<u8, { 4 * PANEL * $vectors }>(quants, g * 4 * PANEL * $vectors)
+            }
+
+            #[inline(always)]
+            fn block(scales: &[u8]) -> &[u8] {
+                array_at::<u8, { $scale_bytes }>(scales, 0)
+            }
 
             #[inline(always)]
             fn scales<D: Dots>(lanes: D, block: &[u8], g: usize) -> Scales<D::Sixteen> {

@@ -118,6 +118,7 @@ impl<F: Format> Panel<'_, F> {
         let scales_ahead = (PREFETCH_BYTES / (F::GROUPS * group_bytes)).max(1) * F::SCALE_BYTES;
         let mut scales_left = self.scales.len();
         for (quants, scales) in blocks {
+            let scales = F::block(scales);
             if T == 1 {
                 let jump = if scales_left > scales_ahead { 0 } else { self.quants.len() };
                 for line in 0..F::SCALE_BYTES.div_ceil(64) {
@@ -126,7 +127,7 @@ impl<F: Format> Panel<'_, F> {
                 scales_left -= F::SCALE_BYTES;
             }
             for g in 0..F::GROUPS {
-                let group = &quants[g * group_bytes..(g + 1) * group_bytes];
+                let group = F::group(quants, g);
                 if T == 1 {
                     for line in 0..F::VECTORS {
                         lanes.prefetch(&group[64 * line..], PREFETCH_BYTES);
@@ -138,22 +139,26 @@ impl<F: Format> Panel<'_, F> {
                 let Some(eighths) = x.eighths.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
                 let own = F::scales(lanes, scales, g);
                 if F::IN_HALVES {
-                    let parts = [0..QUADS / 2, QUADS / 2..QUADS];
-                    for (half, part) in parts.into_iter().enumerate() {
-                        let mut starts = [0; T];
-                        for t in 0..T {
-                            starts[t] = eighths[t][half];
-                        }
-                        let sums = lanes.dot::<F, T>(group, part, quants, starts);
-                        for t in 0..T {
-                            let scale = lanes.product(own.scales[half], lanes.each(x_scales[t]));
-                            totals[t] = lanes.fused(lanes.converted(sums[t]), scale, totals[t]);
-                        }
+                    // written out, as the loops of `dot` are
+                    macro_rules! add {
+                        ($half:literal, $quads:expr) => {
+                            let mut starts = [0; T];
+                            for t in 0..T {
+                                starts[t] = eighths[t][$half];
+                            }
+                            let sums = lanes.dot::<F, T>(group, $quads, quants, starts);
+                            for t in 0..T {
+                                let scale = lanes.product(own.scales[$half], lanes.each(x_scales[t]));
+                                totals[t] = lanes.fused(lanes.converted(sums[t]), scale, totals[t]);
+                            }
+                        };
                     }
+                    add!(0, 0..QUADS / 2);
+                    add!(1, QUADS / 2..QUADS);
                 } else {
                     let mut starts = [0; T];
                     for t in 0..T {
-                        starts[t] = eighths[t][0] + eighths[t][1];
+                        starts[t] = eighths[t][0].wrapping_add(eighths[t][1]);
                     }
                     let sums = lanes.dot::<F, T>(group, 0..QUADS, quants, starts);
                     for t in 0..T {

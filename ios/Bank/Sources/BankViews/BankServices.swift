@@ -17,7 +17,12 @@ public final class BankServices {
     public init() {
         let observer = AssistantObserver()
         self.observer = observer
-        setup = ModelSetup(MinnowModelSource(openStore: { try await ModelStore.open() }, onOpen: observer.observe))
+        let source = MinnowModelSource(
+            options: AssistantOptions(cacheFolder: .cachesDirectory),
+            openStore: { try await ModelStore.open() },
+            onOpen: observer.observe
+        )
+        setup = ModelSetup(source)
     }
 }
 

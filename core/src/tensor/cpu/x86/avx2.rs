@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{X86, proven};
 use crate::tensor::cpu::activations::Fours;
-use crate::tensor::cpu::dots::{Dots, QuadSource};
+use crate::tensor::cpu::dots::{Dots, QUADS, QuadSource};
 use crate::tensor::cpu::wide::{LANES, Wide};
 
 impl Wide for X86<false> {
@@ -80,6 +80,41 @@ impl Wide for X86<false> {
     }
 }
 
+impl X86<false> {
+    /// Adds quad `q` of a group times each token's, in pairs of products.
+    #[inline(always)]
+    fn add_pairs<S: QuadSource, const T: usize>(
+        self,
+        group: &[u8],
+        q: usize,
+        x: &[Fours; T],
+        pairs: &mut [[__m256i; 2]; T],
+    ) {
+        let quants = S::quads(self, group, q);
+        let magnitudes =
+            if S::QUANTS.signed { proven!([_mm256_abs_epi8(quants[0]), _mm256_abs_epi8(quants[1])]) } else { quants };
+        for t in 0..T {
+            let x = proven!(_mm256_set1_epi32(i32::from_le_bytes(x[t][q].map(|x| x as u8))));
+            for i in 0..2 {
+                let x = if S::QUANTS.signed { proven!(_mm256_sign_epi8(x, quants[i])) } else { x };
+                let products = proven!(_mm256_maddubs_epi16(magnitudes[i], x));
+                pairs[t][i] = proven!(_mm256_add_epi16(pairs[t][i], products));
+            }
+        }
+    }
+
+    /// Adds the two pairs of each row.
+    #[inline(always)]
+    fn add_widened<const T: usize>(self, sums: &mut [[__m256i; 2]; T], pairs: &[[__m256i; 2]; T]) {
+        for t in 0..T {
+            for i in 0..2 {
+                let fours = proven!(_mm256_madd_epi16(pairs[t][i], _mm256_set1_epi16(1)));
+                sums[t][i] = proven!(_mm256_add_epi32(sums[t][i], fours));
+            }
+        }
+    }
+}
+
 impl Dots for X86<false> {
     type Quads = [__m256i; 2];
     type Sums = [__m256i; 2];
@@ -130,35 +165,25 @@ impl Dots for X86<false> {
                 sums[t] = [proven!(_mm256_set1_epi32(eighths[t].wrapping_mul(S::QUANTS.bias / 8))); 2];
             }
         }
-        // Sums of pairs that fit into 16 bits.
-        let run = (i32::from(i16::MAX) / (2 * 127 * S::QUANTS.bound)) as usize;
-        let mut start = quads.start;
-        while start < quads.end {
-            let end = (start + run).min(quads.end);
-            let mut pairs = [[zero; 2]; T];
-            for q in start..end {
-                let quants = S::quads(self, group, q);
-                let magnitudes = if S::QUANTS.signed {
-                    proven!([_mm256_abs_epi8(quants[0]), _mm256_abs_epi8(quants[1])])
-                } else {
-                    quants
-                };
-                for t in 0..T {
-                    let x = proven!(_mm256_set1_epi32(i32::from_le_bytes(x[t][q].map(|x| x as u8))));
-                    for i in 0..2 {
-                        let x = if S::QUANTS.signed { proven!(_mm256_sign_epi8(x, quants[i])) } else { x };
-                        let products = proven!(_mm256_maddubs_epi16(magnitudes[i], x));
-                        pairs[t][i] = proven!(_mm256_add_epi16(pairs[t][i], products));
-                    }
-                }
-            }
-            for t in 0..T {
-                for i in 0..2 {
-                    let fours = proven!(_mm256_madd_epi16(pairs[t][i], _mm256_set1_epi16(1)));
-                    sums[t][i] = proven!(_mm256_add_epi32(sums[t][i], fours));
-                }
-            }
-            start = end;
+        // Written out, since a loop that isn't unrolled shifts by a variable. The two quads in the nibbles of one vector follow each other: it is
+        // loaded once, and no register keeps it meanwhile.
+        macro_rules! add {
+            ($($($q:expr),+;)+) => {{$({
+                let mut pairs = [[zero; 2]; T];
+                $(self.add_pairs::<S, T>(group, $q, x, &mut pairs);)+
+                self.add_widened(&mut sums, &pairs);
+            })+}};
+        }
+        let first = quads.start;
+        // as many pairs of products as fit into 16 bits
+        match (quads.len(), i32::from(i16::MAX) / (2 * 127 * S::QUANTS.bound)) {
+            (QUADS, 8..) => add!(0, 4, 1, 5, 2, 6, 3, 7;),
+            (QUADS, 4..) => add!(0, 4, 1, 5; 2, 6, 3, 7;),
+            (QUADS, 2..) => add!(0, 4; 1, 5; 2, 6; 3, 7;),
+            (QUADS, _) => add!(0; 1; 2; 3; 4; 5; 6; 7;),
+            (_, 4..) => add!(first, first + 1, first + 2, first + 3;),
+            (_, 2..) => add!(first, first + 1; first + 2, first + 3;),
+            _ => add!(first; first + 1; first + 2; first + 3;),
         }
         sums
     }

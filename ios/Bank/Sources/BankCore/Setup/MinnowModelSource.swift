@@ -4,6 +4,7 @@ import Minnow
 /// The bank's model in Minnow's store.
 public actor MinnowModelSource: ModelSource {
     private let name: String
+    private let options: AssistantOptions
     private let openStore: @Sendable () async throws -> ModelStore
     private let onOpen: @MainActor (Assistant) -> Void
     private var opened: ModelStore?
@@ -11,14 +12,17 @@ public actor MinnowModelSource: ModelSource {
     /// The model `name`.
     ///
     /// - Parameters:
+    ///   - options: how the model is opened.
     ///   - openStore: opens the store, at the first use.
     ///   - onOpen: gets the assistant when it is open, to have it give memory back.
     public init(
         _ name: String = ModelStore.defaultModel,
+        options: AssistantOptions = AssistantOptions(),
         openStore: @escaping @Sendable () async throws -> ModelStore,
         onOpen: @escaping @MainActor (Assistant) -> Void
     ) {
         self.name = name
+        self.options = options
         self.openStore = openStore
         self.onOpen = onOpen
     }
@@ -36,7 +40,7 @@ public actor MinnowModelSource: ModelSource {
     }
 
     public func open(_ file: URL) async throws -> any BankAssistant {
-        let assistant = try await Assistant.open(file)
+        let assistant = try await Assistant.open(file, options: options)
         await onOpen(assistant)
         return MinnowAssistant(assistant)
     }

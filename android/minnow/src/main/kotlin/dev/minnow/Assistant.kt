@@ -187,6 +187,12 @@ public data class AssistantOptions(
     public val device: DevicePreference = DevicePreference.AUTO,
     /** CPU threads, 1 to 1024; `null`: one for each core. Two to four are often fastest on phones, and kinder to the battery. */
     public val threads: Int? = null,
+    /**
+     * A folder of the app's own, `context.cacheDir` for one, where the model keeps what it knows after the instructions of
+     * conversations: a later conversation under the same instruction answers at once, after a restart of the app too. At most 128 MB;
+     * the system may empty it. `null`: nothing is kept. What a person says is never written there.
+     */
+    public val cacheFolder: File? = null,
 )
 
 /** Which processor a model runs on. */
@@ -275,6 +281,7 @@ private fun AssistantOptions.toNative() =
             DevicePreference.CPU -> dev.minnow.ffi.DeviceChoice.CPU
         },
         threads = threads?.let { it.positive("threads") },
+        cacheFolder = cacheFolder?.path,
     )
 
 private fun dev.minnow.ffi.ModelFacts.toPublic() =

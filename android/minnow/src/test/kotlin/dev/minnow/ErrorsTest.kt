@@ -137,5 +137,5 @@ class ErrorsTest {
         assertIs<MinnowException.Closed>(NativeException.Closed().toPublic())
     }
 
-    private val nativeOptions = dev.minnow.ffi.OpenOptions(dev.minnow.ffi.DeviceChoice.CPU, 2u)
+    private val nativeOptions = dev.minnow.ffi.OpenOptions(dev.minnow.ffi.DeviceChoice.CPU, 2u, null)
 }

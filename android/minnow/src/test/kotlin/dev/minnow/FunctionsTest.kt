@@ -1,5 +1,6 @@
 package dev.minnow
 
+import java.io.File
 import java.time.DayOfWeek
 import java.time.LocalDate
 import java.time.ZoneId
@@ -11,6 +12,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
 import kotlinx.coroutines.flow.toList
+import org.junit.jupiter.api.io.TempDir
 
 /** Every function, with the real model. */
 class FunctionsTest {
@@ -130,6 +132,21 @@ class FunctionsTest {
         assistant.chat(ChatOptions("Be brief.", saved)).use { chat ->
             assertEquals(listOf("Be brief.", "hi", "Hello."), chat.messages().map { it.text })
         }
+    }
+
+    @Test
+    fun `conversations under one instruction share what was kept of it`(@TempDir folder: File) = test {
+        val instruction = "You answer questions about accounts, cards and payments, in one sentence, and never guess."
+        val options = TestModel.options.copy(cacheFolder = folder)
+        suspend fun answer() = Assistant.open(TestModel.file, options).use { assistant ->
+            assistant.chat(ChatOptions(instruction = instruction)).use {
+                it.say("Hello", AnswerOptions(maxTokens = 4)).text
+            }
+        }
+        val first = answer()
+        assertEquals(1, folder.list()?.size)
+        assertEquals(first, answer(), "from what was kept")
+        assertEquals(1, folder.list()?.size)
     }
 
     @Test

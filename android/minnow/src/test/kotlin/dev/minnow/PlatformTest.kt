@@ -86,7 +86,7 @@ class PlatformTest {
         val native = calling {
             dev.minnow.ffi.openAssistant(
                 TestModel.file.path,
-                dev.minnow.ffi.OpenOptions(dev.minnow.ffi.DeviceChoice.CPU, 2u),
+                dev.minnow.ffi.OpenOptions(dev.minnow.ffi.DeviceChoice.CPU, 2u, null),
             )
         }
         val chat = calling { native.chat(dev.minnow.ffi.ChatOptions(null, emptyList(), 256u)) }

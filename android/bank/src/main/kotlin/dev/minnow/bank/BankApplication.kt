@@ -1,6 +1,7 @@
 package dev.minnow.bank
 
 import android.app.Application
+import dev.minnow.AssistantOptions
 import dev.minnow.ModelStore
 import dev.minnow.bank.account.AccountRepository
 import dev.minnow.bank.account.SqliteAccountRepository
@@ -18,6 +19,7 @@ class BankApplication : Application() {
      */
     val setup: ModelSetup by lazy {
         val source = MinnowModelSource(
+            options = AssistantOptions(cacheFolder = cacheDir),
             openStore = { ModelStore.open(this) },
             onOpen = { assistant -> assistant.observeMemory(this) },
         )

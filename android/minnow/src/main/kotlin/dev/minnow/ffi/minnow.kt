@@ -5606,6 +5606,11 @@ internal data class OpenOptions (
      * CPU threads; none: one for each core.
      */
     val `threads`: kotlin.UInt?
+    ,
+    /**
+     * The folder for what takes time to make; none: nothing is kept.
+     */
+    val `cacheFolder`: kotlin.String?
 
 ){
 
@@ -5624,17 +5629,20 @@ internal object FfiConverterTypeOpenOptions: FfiConverterRustBuffer<OpenOptions>
         return OpenOptions(
             FfiConverterTypeDeviceChoice.read(buf),
             FfiConverterOptionalUInt.read(buf),
+            FfiConverterOptionalString.read(buf),
         )
     }
 
     override fun allocationSize(value: OpenOptions) = (
             FfiConverterTypeDeviceChoice.allocationSize(value.`device`) +
-            FfiConverterOptionalUInt.allocationSize(value.`threads`)
+            FfiConverterOptionalUInt.allocationSize(value.`threads`) +
+            FfiConverterOptionalString.allocationSize(value.`cacheFolder`)
     )
 
     override fun write(value: OpenOptions, buf: ByteBuffer) {
             FfiConverterTypeDeviceChoice.write(value.`device`, buf)
             FfiConverterOptionalUInt.write(value.`threads`, buf)
+            FfiConverterOptionalString.write(value.`cacheFolder`, buf)
     }
 }
 
