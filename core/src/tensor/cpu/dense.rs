@@ -118,7 +118,10 @@ impl Dense<'_> {
         first: usize,
     ) -> [[f32; T]; R] {
         let cols = self.cols;
-        let x: [_; T] = std::array::from_fn(|t| &self.x[(first + t) * cols..(first + t + 1) * cols]);
+        let mut x = [self.x; T];
+        for t in 0..T {
+            x[t] = &self.x[(first + t) * cols..(first + t + 1) * cols];
+        }
         let mut sums = [[[lanes.splat(0.0); U]; T]; R];
         let whole = cols / (8 * U) * (8 * U);
         for i in (0..whole).step_by(8 * U) {

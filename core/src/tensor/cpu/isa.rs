@@ -35,6 +35,10 @@ enum Kind {
 pub(super) trait Kernel {
     /// What comes of it.
     type Output;
+    /// Whether it takes dot products of integers. What doesn't isn't compiled once more for instructions that do nothing else: on a phone that
+    /// is a fifth of a megabyte for attention alone.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    const DOTS: bool = false;
 
     /// The meaning, as plainly as it can be said.
     fn scalar(self) -> Self::Output;
@@ -91,7 +95,10 @@ impl Isa {
             Kind::Neon => unsafe { super::neon::run_neon(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Kind::NeonDot => unsafe { super::neon::run_dot(kernel) },
+            Kind::NeonDot if K::DOTS => unsafe { super::neon::run_dot(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonDot => unsafe { super::neon::run_neon(kernel) },
         }
     }
 }

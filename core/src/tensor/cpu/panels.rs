@@ -29,6 +29,7 @@ pub(super) struct Panels<'a, F> {
 
 impl<F: Format> Kernel for Panels<'_, F> {
     type Output = ();
+    const DOTS: bool = true;
 
     fn scalar(self) {
         let (panel_bytes, rows) = (self.layout.panel_bytes(), self.rows);

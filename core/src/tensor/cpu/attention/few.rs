@@ -9,10 +9,10 @@ use crate::tensor::cpu::elementwise::exp;
 use crate::tensor::cpu::lanes::{Lanes, array_at};
 
 impl<E: CacheElement> Attend<'_, E> {
-    /// The softmax of all its queries over all its keys.
+    /// The softmax of all its queries over all its keys. `D`: the width of a head, where the compiler may know it; else 0.
     #[inline(always)]
-    pub(super) fn few<L: Lanes>(&self, lanes: L) -> Partial {
-        let head_dim = self.spec.head_dim;
+    pub(super) fn few<L: Lanes, const D: usize>(&self, lanes: L) -> Partial {
+        let head_dim = self.width::<D>();
         let queries = self.queries();
         let mut partial = Partial::new(queries, head_dim);
         let mut start = self.positions.start;
@@ -20,10 +20,10 @@ impl<E: CacheElement> Attend<'_, E> {
             let tile = self.tile(start);
             for first in (0..queries).step_by(4) {
                 match queries - first {
-                    1 => self.add::<L, 1, 8>(lanes, &tile, first, &mut partial),
-                    2 => self.add::<L, 2, 4>(lanes, &tile, first, &mut partial),
-                    3 => self.add::<L, 3, 2>(lanes, &tile, first, &mut partial),
-                    _ => self.add::<L, 4, 2>(lanes, &tile, first, &mut partial),
+                    1 => self.add::<L, D, 1, 8>(lanes, &tile, first, &mut partial),
+                    2 => self.add::<L, D, 2, 4>(lanes, &tile, first, &mut partial),
+                    3 => self.add::<L, D, 3, 2>(lanes, &tile, first, &mut partial),
+                    _ => self.add::<L, D, 4, 2>(lanes, &tile, first, &mut partial),
                 }
             }
             start = tile.end;
@@ -33,15 +33,15 @@ impl<E: CacheElement> Attend<'_, E> {
 
     /// Adds the keys of `tile` to `T` queries; `U` keys, then `U` vectors of values, are in flight at once (`T * U <= 8`).
     #[inline(always)]
-    fn add<L: Lanes, const T: usize, const U: usize>(
+    fn add<L: Lanes, const D: usize, const T: usize, const U: usize>(
         &self,
         lanes: L,
         tile: &Tile<'_, E>,
         first: usize,
         partial: &mut Partial,
     ) {
-        let head_dim = self.spec.head_dim;
-        let mut weights = self.scores::<L, T, U>(lanes, tile, first);
+        let head_dim = self.width::<D>();
+        let mut weights = self.scores::<L, D, T, U>(lanes, tile, first);
         let mut rescale = [1.0; T];
         for t in 0..T {
             let visible = self.visible(first + t);
@@ -65,28 +65,35 @@ impl<E: CacheElement> Attend<'_, E> {
         let out = &mut partial.values[first * head_dim..(first + T) * head_dim];
         let whole = head_dim / (8 * U) * (8 * U);
         for d in (0..whole).step_by(8 * U) {
-            weigh::<E, L, T, U>(lanes, tile, &weights, rescale, d, out);
+            weigh::<E, L, D, T, U>(lanes, tile, &weights, rescale, d, out);
         }
         for d in (whole..head_dim).step_by(8) {
-            weigh::<E, L, T, 1>(lanes, tile, &weights, rescale, d, out);
+            weigh::<E, L, D, T, 1>(lanes, tile, &weights, rescale, d, out);
         }
     }
 
     /// Scaled scores of `T` queries with the tile's keys, `U` keys at once.
     #[inline(always)]
-    fn scores<L: Lanes, const T: usize, const U: usize>(
+    fn scores<L: Lanes, const D: usize, const T: usize, const U: usize>(
         &self,
         lanes: L,
         tile: &Tile<'_, E>,
         first: usize,
     ) -> [[f32; TILE]; T] {
-        let head_dim = self.spec.head_dim;
-        let queries: [_; T] = std::array::from_fn(|t| self.query(first + t));
+        let head_dim = self.width::<D>();
+        // Filled by loops: `from_fn` may stay a call, behind which lengths are not known and each read is checked.
+        let mut queries = [self.q; T];
+        for t in 0..T {
+            queries[t] = &self.query(first + t)[..head_dim];
+        }
         let mut scores = [[0.0; TILE]; T];
         let n = tile.end - tile.start;
         for first_key in (0..n).step_by(U) {
             // Past the end the last key stands in; its scores are overwritten or never read.
-            let keys: [_; U] = std::array::from_fn(|u| &tile.keys[(first_key + u).min(n - 1) * head_dim..][..head_dim]);
+            let mut keys = [tile.keys; U];
+            for u in 0..U {
+                keys[u] = &tile.keys[(first_key + u).min(n - 1) * head_dim..][..head_dim];
+            }
             if first == 0 {
                 // Nothing of a cache is near: later keys, and these keys' values, are asked for while keys are worked on.
                 for u in 0..U {
@@ -115,6 +122,11 @@ impl<E: CacheElement> Attend<'_, E> {
         }
         scores
     }
+
+    #[inline(always)]
+    fn width<const D: usize>(&self) -> usize {
+        if D == 0 { self.spec.head_dim } else { D }
+    }
 }
 
 #[inline(always)]
@@ -139,7 +151,7 @@ fn sum_of<L: Lanes>(lanes: L, x: &[f32; TILE]) -> f32 {
 
 /// `out = out * rescale + weights · values` for `T` queries and `U` vectors of a head from element `d` on.
 #[inline(always)]
-fn weigh<E: CacheElement, L: Lanes, const T: usize, const U: usize>(
+fn weigh<E: CacheElement, L: Lanes, const D: usize, const T: usize, const U: usize>(
     lanes: L,
     tile: &Tile<'_, E>,
     weights: &[[f32; TILE]; T],
@@ -147,7 +159,8 @@ fn weigh<E: CacheElement, L: Lanes, const T: usize, const U: usize>(
     d: usize,
     out: &mut [f32],
 ) {
-    let head_dim = out.len() / T;
+    let head_dim = if D == 0 { out.len() / T } else { D };
+    let out = &mut out[..T * head_dim];
     let mut sums = [[lanes.splat(0.0); U]; T];
     for t in 0..T {
         for u in 0..U {

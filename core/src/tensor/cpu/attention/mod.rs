@@ -223,7 +223,9 @@ impl<E: CacheElement> Kernel for Attend<'_, E> {
             ..=64 if many => self.many::<L, 64>(lanes),
             65..=128 if many => self.many::<L, 128>(lanes),
             129..=256 if many => self.many::<L, 256>(lanes),
-            _ => self.few(lanes),
+            64 => self.few::<L, 64>(lanes),
+            128 => self.few::<L, 128>(lanes),
+            _ => self.few::<L, 0>(lanes),
         }
     }
 }

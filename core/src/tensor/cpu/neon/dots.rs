@@ -22,12 +22,12 @@ macro_rules! sdot {
 }
 
 impl<const DOT: bool> Neon<DOT> {
-    /// `sums + quants · x[lane]`, by fours.
+    /// `sums + quants · x[LANE]`, by fours.
     #[inline(always)]
-    fn dot_16(self, mut sums: int32x4_t, quants: uint8x16_t, x: int8x16_t, lane: usize) -> int32x4_t {
+    fn dot_16<const LANE: i32>(self, mut sums: int32x4_t, quants: uint8x16_t, x: int8x16_t) -> int32x4_t {
         proven! {
             if DOT {
-                match lane {
+                match LANE {
                     0 => sdot!(sums, quants, x, "0"),
                     1 => sdot!(sums, quants, x, "1"),
                     2 => sdot!(sums, quants, x, "2"),
@@ -35,13 +35,7 @@ impl<const DOT: bool> Neon<DOT> {
                 }
                 sums
             } else {
-                let x = vreinterpretq_s32_s8(x);
-                let four = match lane {
-                    0 => vdupq_laneq_s32::<0>(x),
-                    1 => vdupq_laneq_s32::<1>(x),
-                    2 => vdupq_laneq_s32::<2>(x),
-                    _ => vdupq_laneq_s32::<3>(x),
-                };
+                let four = vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(x));
                 let (quants, x) = (vreinterpretq_s8_u8(quants), vreinterpretq_s8_s32(four));
                 let low = vpaddlq_s16(vmull_s8(vget_low_s8(quants), vget_low_s8(x)));
                 let high = vpaddlq_s16(vmull_high_s8(quants, x));
@@ -196,21 +190,28 @@ impl<const DOT: bool> Dots for Neon<DOT> {
                 sums[t] = proven!([vdupq_n_s32(eighths[t].wrapping_mul(S::QUANTS.bias / 8)); 4]);
             }
         }
-        // four quads take the four lanes of a register of activations
-        for half in quads.start / 4..quads.end / 4 {
-            let mut own = [proven!(vdupq_n_s8(0)); T];
-            for t in 0..T {
-                own[t] = proven!(vld1q_s8(x[t].as_flattened().as_ptr().add(16 * half)));
-            }
-            for lane in 0..4 {
-                let quants = S::quads(self, group, 4 * half + lane);
-                for t in 0..T {
-                    for i in 0..4 {
-                        sums[t][i] = self.dot_16(sums[t][i], quants[i], own[t], lane);
+        // Written out, since a loop that isn't unrolled looks lanes up and shifts by a variable.
+        macro_rules! add {
+            ($half:literal: $($lane:literal)*) => {
+                if quads.contains(&(4 * $half)) {
+                    // four quads take the four lanes of a register of activations
+                    let mut own = [proven!(vdupq_n_s8(0)); T];
+                    for t in 0..T {
+                        own[t] = proven!(vld1q_s8(x[t].as_flattened().as_ptr().add(16 * $half)));
                     }
+                    $(
+                        let quants = S::quads(self, group, 4 * $half + $lane);
+                        for t in 0..T {
+                            for i in 0..4 {
+                                sums[t][i] = self.dot_16::<$lane>(sums[t][i], quants[i], own[t]);
+                            }
+                        }
+                    )*
                 }
-            }
+            };
         }
+        add!(0: 0 1 2 3);
+        add!(1: 0 1 2 3);
         sums
     }
 
