@@ -1,6 +1,6 @@
 //! The CPU's kernels alone, on one thread: bytes of weights (or cache) a second, beside a plain read and a copy of as many bytes.
 //!
-//! `cargo bench -p minnow-tests --bench kernels`; `cargo xtask bench --kernels` writes the table of docs/bench.
+//! `cargo bench --profile dev --workspace --bench kernels`, which compiles nothing anew; `cargo xtask bench --kernels` writes the table of docs/bench.
 
 #![expect(clippy::expect_used, reason = "a bench has nobody to give an error to")]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use minnow::format::BlockFormat;
-use minnow::kernels::{Attention, Product};
+use minnow::kernels::{Attention, Product, read};
 
 /// An MLP's matrix of a model with 1.7 billion weights.
 const ROWS: usize = 2048;
@@ -27,17 +27,6 @@ fn on_one_thread(bencher: &mut Bencher<'_>, mut run: impl FnMut() + Send) {
             started.elapsed()
         })
     });
-}
-
-/// Every word of some bytes, added up: as fast as this thread can read.
-fn read(bytes: &[u8]) -> u64 {
-    let mut sums = [0u64; 16];
-    for words in bytes.chunks_exact(8 * sums.len()) {
-        for (sum, word) in sums.iter_mut().zip(words.chunks_exact(8)) {
-            *sum = sum.wrapping_add(u64::from_le_bytes(word.try_into().expect("eight bytes")));
-        }
-    }
-    sums.into_iter().fold(0, u64::wrapping_add)
 }
 
 fn mat_vec(criterion: &mut Criterion) {

@@ -52,9 +52,7 @@ struct Row {
 pub fn run(shell: &Shell, folder: &Path) -> Result<()> {
     let records = shell.create_temp_dir()?;
     // the profile of everything else: the engine is optimised in it as in a release
-    cmd!(shell, "cargo bench --profile dev -p minnow-tests --bench kernels")
-        .env("CRITERION_HOME", records.path())
-        .run()?;
+    cmd!(shell, "cargo bench --profile dev --workspace --bench kernels").env("CRITERION_HOME", records.path()).run()?;
     let rate = |group: &str, name: &str| rate(shell, &records.path().join(group).join(name).join("new"));
     let row = |format| -> Result<Row> {
         let group = format!("mat-vec {format}");
