@@ -97,6 +97,25 @@ fn a_window_that_has_moved_on_is_not_kept() {
 }
 
 #[test]
+fn a_smaller_window_than_it_was_kept_with_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open("tiny/mistral", folder.path());
+    let cancel = CancelToken::new();
+    let fed = |chunk: usize| {
+        let mut session = engine.session(SessionOptions::default().chunk_tokens(chunk)).unwrap();
+        let restored = session.feed_prefix(&ids(60), &cancel).unwrap();
+        (restored, session.logits().unwrap().to_vec())
+    };
+    // the window of 32 and chunks of 64 hold all 60 positions, those of 16 do not
+    let (run, first) = fed(64);
+    let (restored, then) = fed(16);
+    assert!(!run && !restored);
+    let (max, _) = differences(&then, &first);
+    assert!(max < 1e-3, "{max}");
+    assert!(fed(64).0);
+}
+
+#[test]
 fn what_was_given_back_is_restored() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(TINY, folder.path());

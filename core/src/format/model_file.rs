@@ -20,7 +20,7 @@ use crate::{Error, Location, Result};
 /// How many files a split GGUF model has, as llama.cpp's `gguf-split` writes it.
 const SPLIT_COUNT_KEY: &str = "split.count";
 
-/// More than the names and numbers at the head of most files.
+/// Bytes at the head of a file that tell models apart: names and numbers.
 const FINGERPRINT_BYTES: usize = 16 << 10;
 
 const CONFIG_FILE: &str = "config.json";

@@ -148,7 +148,7 @@ impl Engine {
             };
             Ok((Tokenizer::from_file(&file)?, template))
         };
-        // half the time of opening a small model goes to its vocabulary, which keeps one thread busy
+        // at the same time, since a vocabulary keeps one thread busy
         let (placed, text) = guarded(
             || "the device that the weights went to".to_owned(),
             || {
@@ -305,7 +305,7 @@ impl Engine {
         (found.logits.len() == self.config().vocab_size).then_some(found)
     }
 
-    /// A cache that holds a snapshot of `length` tokens; see [`KvCache::with_contents`].
+    /// A cache that holds a snapshot of `length` tokens, where they fit; see [`KvCache::with_contents`].
     ///
     /// # Errors
     /// `Cancelled` where `cancel` came first; as [`KvCache::with_contents`].
@@ -316,7 +316,7 @@ impl Engine {
         capacity: usize,
         max_rows: usize,
         cancel: &CancelToken,
-    ) -> Result<KvCache> {
+    ) -> Result<Option<KvCache>> {
         let Shared { config, device, cache_dtype, .. } = &*self.shared;
         let contents = &snapshot.contents;
         self.between_steps(cancel, || {

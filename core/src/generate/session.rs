@@ -209,12 +209,12 @@ impl Session {
     /// `ContextFull` where they don't fit (nothing is run then), `InvalidInput` for an id past the vocabulary, `Cancelled`
     /// between two chunks (whole chunks stay), `Device` where the device failed.
     pub fn feed(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<()> {
-        self.advance(ids, cancel, None)
+        self.advance(ids, cancel, None).map(|_| ())
     }
 
     /// Runs `ids` as the beginning of a conversation. Where the engine has a folder for it
     /// ([`EngineOptions::cache_folder`](crate::EngineOptions::cache_folder)), what the model knows after them is kept there, and the next conversation
-    /// that begins with them reads it in milliseconds instead, after a restart of the app too. True where that was so.
+    /// that begins with them reads it back instead of running them, after a restart of the app too. True where that was so.
     ///
     /// For what an app fixed: an instruction, its tools, examples. Not for what a person wrote, since it can be made out in what is kept.
     ///
@@ -224,17 +224,11 @@ impl Session {
         if !self.tokens.is_empty() {
             return Err(Error::invalid("ids", "the conversation has begun: a prefix comes first"));
         }
-        let restored = self.restore(ids, cancel)?;
-        if restored {
-            self.tokens = ids.to_vec();
-        } else {
-            self.prefix = 0;
-            self.feed(ids, cancel)?;
-            if let Some(logits) = &self.logits {
-                self.engine.keep(ids, logits, &self.cache, cancel)?;
-            }
-        }
         self.prefix = ids.len();
+        let restored = self.advance(ids, cancel, None)?;
+        if !restored && let Some(logits) = &self.logits {
+            self.engine.keep(ids, logits, &self.cache, cancel)?;
+        }
         Ok(restored)
     }
 
@@ -249,7 +243,7 @@ impl Session {
         cancel: &CancelToken,
         mut each: impl FnMut(usize, &[f32]) + Send,
     ) -> Result<()> {
-        self.advance(ids, cancel, Some(&mut each))
+        self.advance(ids, cancel, Some(&mut each)).map(|_| ())
     }
 
     /// Forgets the tokens from `length` on. Nothing runs: where a sliding window has dropped what the shorter sequence needs, that
@@ -277,7 +271,7 @@ impl Session {
         if self.tokens.is_empty() {
             return Err(Error::invalid("prompt", "there are no tokens to continue"));
         }
-        self.catch_up(cancel, self.tokens.len(), None)
+        self.catch_up(cancel, self.tokens.len(), None).map(|_| ())
     }
 
     /// Generates an answer to the tokens so far; `on_text` gets each piece of text as it is ready, whole graphemes only.
@@ -401,7 +395,8 @@ impl Session {
         self.logits = None;
     }
 
-    fn advance(&mut self, ids: &[u32], cancel: &CancelToken, each: Option<&mut EachRow<'_>>) -> Result<()> {
+    /// Adds `ids` and runs them; gives what [`Session::catch_up`] gives.
+    fn advance(&mut self, ids: &[u32], cancel: &CancelToken, each: Option<&mut EachRow<'_>>) -> Result<bool> {
         let before = self.tokens.len();
         let (needed, available) = (before + ids.len(), self.cache.capacity());
         if needed > available {
@@ -412,7 +407,7 @@ impl Session {
             return Err(Error::invalid("ids", format!("token id {id} is past the vocabulary of {vocab_size}")));
         }
         if ids.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         self.tokens.extend_from_slice(ids);
         let result = self.catch_up(cancel, before, each);
@@ -424,26 +419,23 @@ impl Session {
         result
     }
 
-    /// Puts the cache and the logits after `ids` into an empty session, where they were kept.
-    fn restore(&mut self, ids: &[u32], cancel: &CancelToken) -> Result<bool> {
-        if ids.is_empty() || ids.len() > self.cache.capacity() {
-            return Ok(false);
-        }
-        let Some(snapshot) = self.engine.snapshot(ids) else { return Ok(false) };
+    /// Puts the cache and the logits after the prefix into a session whose cache is empty, where they were kept. True where that was so.
+    fn restore(&mut self, cancel: &CancelToken) -> Result<bool> {
+        let prefix = &self.tokens[..self.prefix];
+        let Some(snapshot) = self.engine.snapshot(prefix) else { return Ok(false) };
         let (capacity, max_rows) = (self.cache.capacity(), self.cache.max_rows());
-        self.cache = self.engine.restored(&snapshot, ids.len(), capacity, max_rows, cancel)?;
+        let Some(cache) = self.engine.restored(&snapshot, prefix.len(), capacity, max_rows, cancel)? else {
+            return Ok(false);
+        };
+        self.cache = cache;
         self.logits = Some(snapshot.logits);
         Ok(true)
     }
 
-    /// Runs the tokens that have not run; `each` gets the logits of those from `first` on.
-    fn catch_up(&mut self, cancel: &CancelToken, first: usize, mut each: Option<&mut EachRow<'_>>) -> Result<()> {
+    /// Runs the tokens that have not run; `each` gets the logits of those from `first` on. True where the prefix was restored instead.
+    fn catch_up(&mut self, cancel: &CancelToken, first: usize, mut each: Option<&mut EachRow<'_>>) -> Result<bool> {
         let has_prefix = (1..=self.tokens.len()).contains(&self.prefix) && (each.is_none() || self.prefix <= first);
-        if self.cache.length() == 0 && has_prefix {
-            // all was given back
-            let prefix = self.tokens[..self.prefix].to_vec();
-            self.restore(&prefix, cancel)?;
-        }
+        let restored = self.cache.length() == 0 && has_prefix && self.restore(cancel)?;
         if !self.cache.is_usable() {
             self.cache = self.engine.cache(self.cache.capacity(), self.cache.max_rows(), cancel)?;
         }
@@ -484,7 +476,7 @@ impl Session {
                 }
             }
         }
-        Ok(())
+        Ok(restored)
     }
 }
 

@@ -85,8 +85,10 @@ impl SnapshotFolder {
             tracing::debug!(bytes, "a prompt is too long to be kept");
             return;
         }
-        report(&path, "write", fs::create_dir_all(&self.path).and_then(|()| write(&path, ids, logits, contents)));
-        report(&path, "tidy up around", self.tidy());
+        let kept = fs::create_dir_all(&self.path)
+            .and_then(|()| write(&path, ids, logits, contents))
+            .and_then(|()| self.tidy());
+        report(&path, "keep", kept);
     }
 
     fn file(&self, ids: &[u32]) -> PathBuf {

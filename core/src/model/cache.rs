@@ -83,10 +83,11 @@ impl KvCache {
         Self::of((0..config.num_hidden_layers).map(layer).collect(), config, capacity, max_rows)
     }
 
-    /// Such a cache that holds `length` positions, as [`KvCache::contents`] gave them.
+    /// Such a cache that holds `length` positions, as [`KvCache::contents`] gave them. `None` where those are of another size, or don't fit: a
+    /// window holds more of them where more rows are added at a time.
     ///
     /// # Errors
-    /// `Internal` where `contents` has another size, or the positions don't fit; `Memory`.
+    /// `Memory` where there is no room.
     pub(crate) fn with_contents(
         config: &ModelConfig,
         device: &ComputeDevice,
@@ -95,14 +96,12 @@ impl KvCache {
         dtype: DType,
         length: usize,
         contents: &[u8],
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
         let slots = slots(config, capacity, max_rows);
         let shape = [config.num_key_value_heads, slots, config.head_dim];
         let part = length * config.key_value_size() * dtype.size();
-        let expected = 2 * config.num_hidden_layers * part;
-        if length == 0 || length > slots || contents.len() != expected {
-            let what = format!("{} bytes for {length} positions, expected {expected}", contents.len());
-            return Err(Error::Internal { what });
+        if length == 0 || length > slots || contents.len() != 2 * config.num_hidden_layers * part {
+            return Ok(None);
         }
         let layer = |contents: &[u8]| {
             let (keys, values) = contents.split_at(part);
@@ -110,7 +109,7 @@ impl KvCache {
             Ok(LayerCache { tensors: Some(tensors) })
         };
         let layers = contents.chunks_exact(2 * part).map(layer).collect::<Result<_>>()?;
-        Ok(Self { length, ..Self::of(layers, config, capacity, max_rows) })
+        Ok(Some(Self { length, ..Self::of(layers, config, capacity, max_rows) }))
     }
 
     /// All keys and values as they are stored: layer by layer the keys, then the values, `[kv_heads, length, head_dim]` each. `None` where a

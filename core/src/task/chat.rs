@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::prompt::shared;
 use crate::generate::{CancelToken, Engine, GenerateOptions, Generation, Session, SessionOptions};
 use crate::text::{Message, RenderOptions, Role, SpecialTokens};
 use crate::{Error, Result};
@@ -172,11 +173,6 @@ impl Chat {
         }
         (first, cuts)
     }
-}
-
-/// How many tokens two sequences begin with together.
-fn shared(a: &[u32], b: &[u32]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// Tokens of an instruction that take longer to run than to read what was kept of them.

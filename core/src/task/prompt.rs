@@ -25,3 +25,8 @@ pub(super) fn question(engine: &Engine, instruction: &str, content: &str) -> Res
 pub(super) fn continuation(engine: &Engine, text: &str) -> Result<Vec<u32>> {
     engine.tokenizer()?.encode(text, SpecialTokens::AsText)
 }
+
+/// How many tokens two sequences begin with together.
+pub(super) fn shared(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}

@@ -1,5 +1,6 @@
 //! How likely the model finds a continuation after a prefix.
 
+use super::prompt::shared;
 use crate::generate::{CancelToken, Engine, Session, SessionOptions, log_probability};
 use crate::{Error, Result};
 
@@ -44,7 +45,7 @@ impl Scorer {
     pub(super) fn score(&mut self, prefix: &[u32], ids: &[u32], cancel: &CancelToken) -> Result<Likelihood> {
         let Some((first, rest)) = ids.split_first() else { return Ok(Likelihood { total: 0.0, tokens: 0 }) };
         let session = &mut self.session;
-        let shared = session.tokens().iter().zip(prefix).take_while(|(old, new)| old == new).count();
+        let shared = shared(session.tokens(), prefix);
         session.rewind(shared);
         session.feed(&prefix[shared..], cancel)?;
         session.ready(cancel)?;

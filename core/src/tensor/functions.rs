@@ -13,7 +13,7 @@ use super::inputs::StepInputs;
 use super::ops::SlmOps;
 use super::pages;
 use super::spec::{Activation, AttentionSpec, RopeSpec};
-use crate::{Error, Result};
+use crate::Result;
 
 /// RMSNorm of each row: `x` `[m, d]`, `weight` `[d]`.
 pub(crate) fn rms_norm(x: Tensor<2>, weight: &Tensor<1>, epsilon: f32) -> Tensor<2> {
@@ -107,27 +107,21 @@ pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &ComputeDevice, d
     }
 }
 
-/// `data`, `[heads, rows, dim]`, with zeros after the rows of each head: `[heads, slots, dim]`. On the CPU those take memory as they are written over.
+/// `data`, `[heads, rows, dim]` with one to `slots` rows, and zeros after the rows of each head: `[heads, slots, dim]`. On the CPU those take
+/// memory as they are written over.
 ///
 /// # Errors
-/// `Internal` where `data` has another length; `Memory`.
+/// `Memory` where there is no room.
 pub(crate) fn padded(
     data: &[u8],
     [heads, slots, dim]: [usize; 3],
     device: &ComputeDevice,
     dtype: DType,
 ) -> Result<Tensor<3>> {
-    let row_bytes = dim * dtype.size();
-    let mut bytes = pages::zeroed(heads * slots * row_bytes)?;
-    if !data.is_empty() {
-        let rows = data.len() / (heads * row_bytes).max(1);
-        if heads * rows * row_bytes != data.len() || rows > slots {
-            return Err(Error::Internal { what: format!("{} bytes for {heads} heads of {slots} rows", data.len()) });
-        }
-        let places = bytes.chunks_exact_mut(slots * row_bytes);
-        places
-            .zip(data.chunks_exact(rows * row_bytes))
-            .for_each(|(place, data)| place[..data.len()].copy_from_slice(data));
+    let head_bytes = slots * dim * dtype.size();
+    let mut bytes = pages::zeroed(heads * head_bytes)?;
+    for (place, rows) in bytes.chunks_exact_mut(head_bytes).zip(data.chunks_exact(data.len() / heads)) {
+        place[..rows.len()].copy_from_slice(rows);
     }
     Ok(Tensor::from_data(TensorData::from_bytes(bytes, [heads, slots, dim], dtype), (device.burn(), dtype)))
 }

@@ -98,11 +98,6 @@ pub fn read(bytes: &[u8]) -> u64 {
     sums.into_iter().fold(0, u64::wrapping_add)
 }
 
-/// The instruction set that [`Product::run`] uses.
-pub fn instructions() -> String {
-    Isa::best().to_string()
-}
-
 /// Numbers between -1 and 1, none of them special.
 fn wave(length: usize) -> Vec<f32> {
     (0..length).map(|index| (index as f32 * 0.37).sin()).collect()

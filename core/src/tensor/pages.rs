@@ -51,7 +51,7 @@ impl Region {
     }
 
     /// Takes all of it from the system now, for what is filled as a whole: in large pages where there are any, which halve the time to fill it
-    /// and save a tenth of the time to read it, and on all of the caller's threads, since clearing pages is most of that time.
+    /// and save a tenth of the time to read it, and on all of the caller's threads, since clearing pages takes about as long as packing weights into them.
     pub(crate) fn in_large_pages(self) -> Self {
         // `memmap2` knows these hints on Linux alone, so Android is left out
         #[cfg(target_os = "linux")]

@@ -3,8 +3,9 @@
 use super::machine::Machine;
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use xshell::{Shell, cmd};
 
 /// The file of the results.
@@ -74,17 +75,14 @@ pub fn run(shell: &Shell, folder: &Path) -> Result<()> {
 
 /// Bytes or elements in a nanosecond: 10⁹ a second.
 fn rate(shell: &Shell, folder: &Path) -> Result<f64> {
-    let read = |name: &str| -> Result<(PathBuf, String)> {
-        let path = folder.join(name);
-        let text = shell.read_file(&path)?;
-        Ok((path, text))
-    };
-    let (path, text) = read("estimates.json")?;
-    let estimates: Estimates = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-    let (path, text) = read("benchmark.json")?;
-    let benchmark: Benchmark = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    let estimates: Estimates = read(shell, &folder.join("estimates.json"))?;
+    let benchmark: Benchmark = read(shell, &folder.join("benchmark.json"))?;
     let (Throughput::Bytes(amount) | Throughput::Elements(amount)) = benchmark.throughput;
     Ok(amount / estimates.median.point_estimate)
+}
+
+fn read<T: DeserializeOwned>(shell: &Shell, path: &Path) -> Result<T> {
+    serde_json::from_str(&shell.read_file(path)?).with_context(|| path.display().to_string())
 }
 
 fn page(machine: &Machine, date: &str, rows: &[Row]) -> String {

@@ -13,6 +13,8 @@ pub const PREFILL_TOKENS: u32 = 512;
 pub const DECODE_TOKENS: u32 = 128;
 /// Tokens of the prompt that both programs take the time to the first token with.
 pub const FIRST_TOKEN_PROMPT: u32 = 200;
+/// Tokens of it that Minnow runs where it restores the rest.
+pub const QUESTION_TOKENS: u32 = 16;
 
 /// What either program prints.
 #[derive(Debug, Clone, Serialize, Deserialize)]

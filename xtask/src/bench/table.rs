@@ -2,7 +2,7 @@
 
 use super::cases::{Asks, CASES, Case, RESTORED_ASK};
 use super::report::Report;
-use super::run::{DECODE_TOKENS, FIRST_TOKEN_PROMPT, PREFILL_TOKENS, Run, Series};
+use super::run::{DECODE_TOKENS, FIRST_TOKEN_PROMPT, PREFILL_TOKENS, QUESTION_TOKENS, Run, Series};
 use std::fmt::Write;
 
 /// What is compared.
@@ -187,8 +187,8 @@ pub fn markdown(report: &Report) -> String {
             let met = if *ratio <= RESTORED_ASK { "met" } else { "missed" };
             let _ = write!(
                 page,
-                "\nMinnow, {}: the first token takes {} s where all but 16 of the prompt's tokens are restored from a snapshot, {ratio:.2} of the \
-                 time where they are run (asked: ≤ {RESTORED_ASK}, {met}).\n",
+                "\nMinnow, {}: the first token takes {} s where all but {QUESTION_TOKENS} of the prompt's tokens are restored from a snapshot, \
+                 {ratio:.2} of the time where they are run (asked: ≤ {RESTORED_ASK}, {met}).\n",
                 super::run::threads(*threads),
                 number(*seconds),
             );

@@ -28,7 +28,7 @@ pub(super) trait Format: QuadSource + Send + Sync {
     /// Whether the two halves of a group have scales of their own.
     const IN_HALVES: bool = false;
 
-    /// The bytes at `start`, as many as a group has: of a length that the compiler knows, so that it checks no read from them.
+    /// The quants of group `g` of a block: of a length that the compiler knows, so that it checks no read from them.
     fn group(quants: &[u8], g: usize) -> &[u8];
     /// The scales of a block, likewise.
     fn block(scales: &[u8]) -> &[u8];

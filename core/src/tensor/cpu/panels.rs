@@ -139,33 +139,26 @@ impl<F: Format> Panel<'_, F> {
                 let Some(x_scales) = x.scales.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
                 let Some(eighths) = x.eighths.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
                 let own = F::scales(lanes, scales, g);
+                // Halves are written out, as the loops of `dot` are.
+                macro_rules! add {
+                    ($quads:expr, $scale:expr, |$eighths:ident| $start:expr) => {
+                        let mut starts = [0; T];
+                        for t in 0..T {
+                            let $eighths = eighths[t];
+                            starts[t] = $start;
+                        }
+                        let sums = lanes.dot::<F, T>(group, $quads, quants, starts);
+                        for t in 0..T {
+                            let scale = lanes.product($scale, lanes.each(x_scales[t]));
+                            totals[t] = lanes.fused(lanes.converted(sums[t]), scale, totals[t]);
+                        }
+                    };
+                }
                 if F::IN_HALVES {
-                    // written out, as the loops of `dot` are
-                    macro_rules! add {
-                        ($half:literal, $quads:expr) => {
-                            let mut starts = [0; T];
-                            for t in 0..T {
-                                starts[t] = eighths[t][$half];
-                            }
-                            let sums = lanes.dot::<F, T>(group, $quads, quants, starts);
-                            for t in 0..T {
-                                let scale = lanes.product(own.scales[$half], lanes.each(x_scales[t]));
-                                totals[t] = lanes.fused(lanes.converted(sums[t]), scale, totals[t]);
-                            }
-                        };
-                    }
-                    add!(0, 0..QUADS / 2);
-                    add!(1, QUADS / 2..QUADS);
+                    add!(0..QUADS / 2, own.scales[0], |eighths| eighths[0]);
+                    add!(QUADS / 2..QUADS, own.scales[1], |eighths| eighths[1]);
                 } else {
-                    let mut starts = [0; T];
-                    for t in 0..T {
-                        starts[t] = eighths[t][0].wrapping_add(eighths[t][1]);
-                    }
-                    let sums = lanes.dot::<F, T>(group, 0..QUADS, quants, starts);
-                    for t in 0..T {
-                        let scale = lanes.product(own.scales[0], lanes.each(x_scales[t]));
-                        totals[t] = lanes.fused(lanes.converted(sums[t]), scale, totals[t]);
-                    }
+                    add!(0..QUADS, own.scales[0], |eighths| eighths[0].wrapping_add(eighths[1]));
                 }
                 if F::AFFINE {
                     let Some(x_sums) = x.sums.get(at..).and_then(|x| x.first_chunk::<T>()) else { break };
