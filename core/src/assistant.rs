@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::generate::{CancelToken, Engine, EngineOptions, SessionOptions};
+use crate::generate::{Engine, EngineOptions, SessionOptions};
+use crate::runtime::CancelToken;
 use crate::task::chat::Chat;
 use crate::task::classify::{Classification, ClassifyOptions, classify};
 use crate::task::schedule::{Schedule, ScheduleOptions, schedule};

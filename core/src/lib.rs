@@ -3,28 +3,33 @@
 //! [`Assistant`] holds the functions (summarise, classify, schedule, chat), [`Engine`] the model under them. Nothing here
 //! touches the network; files are read, and only [`quantize`] writes one.
 //!
-//! The folders tell the layers, and arrows go down only: `task` → `generate` → {`model`, `text`} → `tensor` → `format`.
+//! The folders tell the layers, and arrows go down only: `task` → {`generate`, `encode`} → {`model`, `text`} → `tensor` → `format`;
+//! `runtime` is what runs them.
 
 mod assistant;
+mod encode;
 mod error;
 pub mod format;
 mod generate;
 mod inspect;
 mod model;
 mod quantize;
+mod runtime;
 pub mod task;
 mod tensor;
 mod text;
 
 pub use assistant::Assistant;
+pub use encode::{Encoder, EncoderOptions};
 pub use error::{Error, Location, Result};
 pub use generate::{
-    CancelToken, Engine, EngineOptions, Finish, GenerateOptions, Generation, MemoryPressure, Overflow, Pause,
-    Perplexity, Sampling, Session, SessionOptions, Shape, log_probability, log_sum_exp, perplexity,
+    Engine, EngineOptions, Finish, GenerateOptions, Generation, Overflow, Pause, Perplexity, Sampling, Session,
+    SessionOptions, Shape, log_probability, log_sum_exp, perplexity,
 };
 pub use inspect::{ModelInfo, TensorSummary, inspect};
-pub use model::{CachePrecision, ModelConfig, RopeScaling};
+pub use model::{CachePrecision, EncoderConfig, ModelConfig, Pooling, RopeScaling};
 pub use quantize::{Quantized, quantize};
+pub use runtime::{CancelToken, MemoryPressure};
 pub use task::chat::Chat;
 pub use task::classify::{Classification, ClassifyOptions, LabelScore};
 pub use task::schedule::{Schedule, ScheduleOptions, ScheduledEvent};

@@ -28,6 +28,9 @@ use std::collections::HashSet;
 /// The model that is used where none is named.
 pub const DEFAULT_MODEL: &str = "smollm2-135m-instruct-q4_1";
 
+/// The catalogue's encoder.
+pub const DEFAULT_ENCODER: &str = "all-minilm-l6-v2";
+
 /// A checked list of models.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

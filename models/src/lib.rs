@@ -22,7 +22,7 @@ mod progress;
 mod store;
 
 pub use cancel::CancelToken;
-pub use catalog::{Catalogue, DEFAULT_MODEL, FileEntry, Licence, ModelEntry, Source, WheelPart};
+pub use catalog::{Catalogue, DEFAULT_ENCODER, DEFAULT_MODEL, FileEntry, Licence, ModelEntry, Source, WheelPart};
 pub use error::{ModelsError, Result};
 pub use http::{HttpFetch, Request, ResponseHead, ResponseSink, Transport};
 pub use part::PartFile;

@@ -30,6 +30,11 @@ pub fn smollm2() -> Option<PathBuf> {
     stored("smollm2-135m-instruct-q4_1")
 }
 
+/// The all-MiniLM-L6-v2 encoder from the model store, if it is there: `cargo xtask test` fetches it. Says so where it isn't.
+pub fn minilm() -> Option<PathBuf> {
+    stored("all-minilm-l6-v2")
+}
+
 fn stored(name: &str) -> Option<PathBuf> {
     let path = minnow_models::desktop::store().and_then(|store| store.path(name));
     match path {

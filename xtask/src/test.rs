@@ -12,6 +12,7 @@ use xshell::{Shell, cmd};
 pub fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
     system::ensure_vulkan(shell)?;
     model::ensure(shell)?;
+    model::ensure_encoder(shell)?;
     let begun = Instant::now();
     let mut command: Command = cmd!(shell, "cargo test --workspace --no-fail-fast {arguments...}").into();
     let mut cargo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;

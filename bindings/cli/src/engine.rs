@@ -3,7 +3,7 @@
 use crate::args::{DeviceArg, GlobalArgs};
 use crate::errors::Result;
 use crate::model_source;
-use minnow::{DevicePreference, Engine, EngineOptions, SpecialTokens};
+use minnow::{DevicePreference, Encoder, EncoderOptions, Engine, EngineOptions, SpecialTokens};
 
 /// Opens the model behind `--model`.
 ///
@@ -11,11 +11,7 @@ use minnow::{DevicePreference, Engine, EngineOptions, SpecialTokens};
 /// What finding, fetching or opening it fails with.
 pub fn open(model: &str, global: &GlobalArgs) -> Result<Engine> {
     let path = model_source::resolve(model, global)?;
-    let mut options = EngineOptions::default().device(match global.device {
-        DeviceArg::Auto => DevicePreference::Auto,
-        DeviceArg::Gpu => DevicePreference::Gpu,
-        DeviceArg::Cpu => DevicePreference::Cpu,
-    });
+    let mut options = EngineOptions::default().device(device(global));
     if let Some(threads) = global.threads {
         options = options.threads(threads.get());
     }
@@ -24,6 +20,27 @@ pub fn open(model: &str, global: &GlobalArgs) -> Result<Engine> {
         options = options.cache_folder(folder.join("prompts"));
     }
     Ok(Engine::open(path, options)?)
+}
+
+/// Opens the encoder behind `--model`.
+///
+/// # Errors
+/// What finding, fetching or opening it fails with.
+pub fn open_encoder(model: &str, global: &GlobalArgs) -> Result<Encoder> {
+    let path = model_source::resolve(model, global)?;
+    let mut options = EncoderOptions::default().device(device(global));
+    if let Some(threads) = global.threads {
+        options = options.threads(threads.get());
+    }
+    Ok(Encoder::open(path, options)?)
+}
+
+fn device(global: &GlobalArgs) -> DevicePreference {
+    match global.device {
+        DeviceArg::Auto => DevicePreference::Auto,
+        DeviceArg::Gpu => DevicePreference::Gpu,
+        DeviceArg::Cpu => DevicePreference::Cpu,
+    }
 }
 
 /// The ids of a prompt that a developer wrote: special tokens written out in it are those tokens, and the model's begin

@@ -4,6 +4,11 @@ use crate::errors::escape_controls;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use minnow_models::{Progress, Stage};
 
+/// A bar of `all` things that are done one by one.
+pub fn counted(all: usize) -> ProgressBar {
+    ProgressBar::with_draw_target(Some(all as u64), ProgressDrawTarget::stderr())
+}
+
 /// The bar of one fetch or verification. Gone from the screen when dropped.
 pub struct Bar(ProgressBar);
 

@@ -1,7 +1,7 @@
 //! `config.json` of a Hugging Face checkpoint: the architecture in numbers.
 //!
 //! Source: the configuration classes of `transformers` for the families that are read (llama, mistral, phi, phi3, qwen2,
-//! gemma3_text, hymba); fields carry the names of the keys. A key that is absent or null is `None`: what a family
+//! gemma3_text, hymba, bert); fields carry the names of the keys. A key that is absent or null is `None`: what a family
 //! needs and which default it documents is known there, not here. Keys that no family uses are passed over.
 
 use serde::Deserialize;
@@ -39,6 +39,10 @@ pub struct HfConfig {
     pub hidden_activation: Option<String>,
     pub rms_norm_eps: Option<f32>,
     pub layer_norm_eps: Option<f32>,
+    /// bert: `absolute`.
+    pub position_embedding_type: Option<String>,
+    /// bert: kinds of text in a pair.
+    pub type_vocab_size: Option<usize>,
     pub tie_word_embeddings: Option<bool>,
     pub attention_bias: Option<bool>,
     pub mlp_bias: Option<bool>,

@@ -6,20 +6,18 @@
 use std::path::{Path, PathBuf};
 #[cfg(feature = "gpu")]
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use burn::tensor::DType;
 
-use super::cancel::CancelToken;
 use super::constraint::ConstraintVocabulary;
-use super::guard::guarded;
 use super::placement::{Placed, Replays, cache_dtype, place};
 use super::session::{Session, SessionOptions};
 use super::snapshot::{Snapshot, SnapshotFolder};
-use super::turn::{Turn, Turns};
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
+use crate::runtime::{CancelToken, Held, MemoryPressure, Turn, Turns, guarded, thread_pool};
 use crate::tensor::{ComputeDevice, DeviceKind, DevicePreference, DeviceReport, rows, to_host};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Location, Result};
@@ -65,18 +63,6 @@ impl EngineOptions {
     }
 }
 
-/// How badly the system wants memory back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MemoryPressure {
-    /// Something should go: what is cheap to make again.
-    Moderate,
-    /// The process may be ended next: everything that can be read again, the weights included.
-    Critical,
-}
-
-/// Threads beyond this are a mistake in the caller's arithmetic.
-const MAX_THREADS: usize = 1024;
-
 /// An opened model; clones share it.
 ///
 /// ```no_run
@@ -109,7 +95,7 @@ struct Shared {
     config: ModelConfig,
     /// Of the file that was opened.
     fingerprint: u128,
-    decoder: Mutex<Weights>,
+    decoder: Mutex<Held<dyn Decoder>>,
     tokenizer: Option<Tokenizer>,
     template: Option<ChatTemplate>,
     constraints: Mutex<Option<Arc<ConstraintVocabulary>>>,
@@ -184,7 +170,7 @@ impl Engine {
                 path: path.to_owned(),
                 config,
                 fingerprint,
-                decoder: Mutex::new(Weights::new(decoder)),
+                decoder: Mutex::new(Held::new(decoder)),
                 tokenizer,
                 template,
                 constraints: Mutex::default(),
@@ -251,7 +237,7 @@ impl Engine {
     pub fn trim(&self, pressure: MemoryPressure) {
         *lock(&self.shared.constraints) = None;
         if pressure == MemoryPressure::Critical {
-            lock(&self.shared.decoder).held = None;
+            lock(&self.shared.decoder).give_up();
         }
         tracing::debug!(?pressure, "trimmed");
     }
@@ -433,38 +419,20 @@ impl Shared {
 
     /// The weights, read again where a trim gave them up.
     fn decoder(&self) -> Result<Arc<dyn Decoder>> {
-        let mut weights = lock(&self.decoder);
-        if let Some(decoder) = weights.held.clone().or_else(|| weights.known.upgrade()) {
-            weights.held = Some(decoder.clone());
-            return Ok(decoder);
-        }
-        let file = ModelFile::open(&self.path)?;
-        if ModelConfig::from_file(&file).map_err(|error| error.in_file(&self.path))? != self.config {
-            let what = "this is another model than the one that was opened here";
-            return Err(Error::model_file(what, Location::default()).in_file(&self.path));
-        }
-        let decoder = model::load(&file, self.config.clone(), &self.device)?;
-        if file.fingerprint() != self.fingerprint {
-            // the file was written anew, perhaps with other weights: what was kept of the first is not for these
-            *lock(&self.snapshots) = None;
-        }
-        tracing::info!(architecture = self.config.architecture, "model read again");
-        *weights = Weights::new(decoder.clone());
-        Ok(decoder)
-    }
-}
-
-/// The model's weights.
-struct Weights {
-    /// `None` after a trim, until the next step.
-    held: Option<Arc<dyn Decoder>>,
-    /// The same, as long as a running step or a recorded one holds them: then they aren't read again.
-    known: Weak<dyn Decoder>,
-}
-
-impl Weights {
-    fn new(decoder: Arc<dyn Decoder>) -> Self {
-        Self { known: Arc::downgrade(&decoder), held: Some(decoder) }
+        lock(&self.decoder).get(|| {
+            let file = ModelFile::open(&self.path)?;
+            if ModelConfig::from_file(&file).map_err(|error| error.in_file(&self.path))? != self.config {
+                let what = "this is another model than the one that was opened here";
+                return Err(Error::model_file(what, Location::default()).in_file(&self.path));
+            }
+            let decoder = model::load(&file, self.config.clone(), &self.device)?;
+            if file.fingerprint() != self.fingerprint {
+                // the file was written anew, perhaps with other weights: what was kept of the first is not for these
+                *lock(&self.snapshots) = None;
+            }
+            tracing::info!(architecture = self.config.architecture, "model read again");
+            Ok(decoder)
+        })
     }
 }
 
@@ -484,16 +452,3 @@ pub(super) type EachRow<'a> = dyn FnMut(usize, &[f32]) + Send + 'a;
 
 /// Rows whose logits are read back at once.
 const LOGIT_ROWS: usize = 32;
-
-fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool> {
-    let threads = match threads {
-        Some(threads) if (1..=MAX_THREADS).contains(&threads) => threads,
-        Some(threads) => {
-            return Err(Error::invalid("threads", format!("{threads} threads, expected 1 to {MAX_THREADS}")));
-        }
-        None => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
-    };
-    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("minnow-{index}")).build().map_err(
-        |error| Error::Device { device: "cpu".into(), what: format!("{threads} threads can't be started: {error}") },
-    )
-}

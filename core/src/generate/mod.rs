@@ -1,10 +1,8 @@
 //! From a prompt's ids to an answer: the engine, its sessions, and what chooses and shapes the tokens.
 
-mod cancel;
 mod chunks;
 mod constraint;
 mod engine;
-mod guard;
 mod likelihood;
 mod mask;
 mod pattern;
@@ -19,10 +17,8 @@ mod snapshot;
 mod suite;
 #[cfg(feature = "gpu")]
 mod trial;
-mod turn;
 
-pub use cancel::CancelToken;
-pub use engine::{Engine, EngineOptions, MemoryPressure, Pause};
+pub use engine::{Engine, EngineOptions, Pause};
 pub(crate) use likelihood::softmax;
 pub use likelihood::{log_probability, log_sum_exp};
 pub use perplexity::{Perplexity, perplexity};

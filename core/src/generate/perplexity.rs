@@ -1,9 +1,9 @@
 //! How well a model predicts a text: `exp(-mean(ln p(token i | tokens before it)))`, natural logarithm, one window.
 
-use super::cancel::CancelToken;
 use super::engine::Engine;
 use super::likelihood::log_probability;
 use super::session::SessionOptions;
+use crate::runtime::CancelToken;
 use crate::{Error, Result};
 
 /// A text's perplexity.

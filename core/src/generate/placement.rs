@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::DType;
 
-#[cfg(feature = "gpu")]
-use super::guard::guarded;
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, ModelConfig};
+#[cfg(feature = "gpu")]
+use crate::runtime::guarded;
 use crate::tensor::{ComputeDevice, DevicePreference};
 use crate::{Error, Result};
 

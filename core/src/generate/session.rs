@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::cancel::CancelToken;
 use super::chunks::TextChunks;
 use super::constraint::Constraint;
 use super::engine::{EachRow, Engine};
 use super::sampler::{Sampler, Sampling};
 use super::shape::Shape;
 use crate::model::KvCache;
+use crate::runtime::CancelToken;
 use crate::{Error, Result};
 
 /// How a session is opened.

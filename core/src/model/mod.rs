@@ -1,12 +1,14 @@
-//! Decoder families, each a small file made of shared parts (norm, rope, attention, MLP, cache).
+//! Model families, each a small file made of shared operations: decoders, which write (with rope and cache), and encoders, which read whole texts.
 //!
-//! A new family is one file here and one row in [`load`].
+//! A new decoder is one file here and one row in [`FAMILIES`].
 
+pub(crate) mod bert;
 mod cache;
 mod config;
 mod llama;
 mod rope;
 
+pub use bert::{EncoderConfig, Pooling};
 pub use cache::CachePrecision;
 pub(crate) use cache::KvCache;
 pub use config::ModelConfig;
@@ -42,7 +44,7 @@ type Load = fn(&ModelFile, ModelConfig, &ComputeDevice) -> Result<Arc<dyn Decode
 /// Architecture as the file names it, and the family that runs it.
 const FAMILIES: [(&str, Load); 2] = [("llama", llama::load), ("mistral", llama::load)];
 
-/// Whether a family is implemented, by the name that model files give it.
+/// Whether a family of decoders is implemented, by the name that model files give it.
 pub(crate) fn is_implemented(architecture: &str) -> bool {
     FAMILIES.iter().any(|(name, _)| *name == architecture)
 }

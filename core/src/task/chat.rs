@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::prompt::shared;
-use crate::generate::{CancelToken, Engine, GenerateOptions, Generation, Session, SessionOptions};
+use crate::generate::{Engine, GenerateOptions, Generation, Session, SessionOptions};
+use crate::runtime::CancelToken;
 use crate::text::{Message, RenderOptions, Role, SpecialTokens};
 use crate::{Error, Result};
 

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::ServedBy;
 use super::prompt::{continuation, question};
 use super::scorer::Scorer;
-use crate::generate::{CancelToken, Engine, softmax};
+use crate::generate::{Engine, softmax};
+use crate::runtime::CancelToken;
 use crate::{Error, Result};
 
 /// Labels that one call may choose from.

@@ -1,7 +1,8 @@
 //! How likely the model finds a continuation after a prefix.
 
 use super::prompt::shared;
-use crate::generate::{CancelToken, Engine, Session, SessionOptions, log_probability};
+use crate::generate::{Engine, Session, SessionOptions, log_probability};
+use crate::runtime::CancelToken;
 use crate::{Error, Result};
 
 /// Scores continuations; what a prefix shares with the one before it is run once.

@@ -15,7 +15,8 @@ use super::ServedBy;
 use super::prompt::{continuation, question};
 use super::scorer::Scorer;
 use super::sentences::{count_words, sentences};
-use crate::generate::{CancelToken, Engine, softmax};
+use crate::generate::{Engine, softmax};
+use crate::runtime::CancelToken;
 use crate::{Error, Result};
 
 /// Bytes of a text that one call takes.

@@ -9,9 +9,11 @@ use proptest::prelude::*;
 use super::device::ComputeDevice;
 use super::inputs::StepInputs;
 use super::pages::zeroed;
-use super::spec::{Activation, AttentionSpec, RopePairing, RopeSpec};
+use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopePairing, RopeSpec};
 use super::weight::{Weight, gate_up, linear_qkv};
-use super::{attention, block, reference, rms_norm, rope_append, to_host};
+use super::{
+    attention, biased_gelu, bidirectional_attention, block, layer_norm, reference, rms_norm, rope_append, to_host,
+};
 use crate::format::BlockFormat;
 
 fn devices() -> Vec<ComputeDevice> {
@@ -196,6 +198,43 @@ fn norms_agree() {
             let expected = reference::rms_norm(tensor(&x, [m, width], &host), tensor(&weight, [width], &host), 1e-5);
             let found = rms_norm(tensor(&x, [m, width], device.burn()), &tensor(&weight, [width], device.burn()), 1e-5);
             assert_close(found, expected, &device, 1e-4, "rms norm");
+        }
+    }
+}
+
+#[test]
+fn what_encoders_need_agrees() {
+    let host = Device::flex();
+    for device in devices() {
+        for (m, width) in [(1, 1), (3, 384), (50, 65), (2, 1536)] {
+            let (x, weight, bias) = (noise(m * width, 1), noise(width, 2), noise(width, 3));
+            let on = |device: &Device| {
+                let x: Tensor<2> = tensor(&x, [m, width], device) + 3.0;
+                let [weight, bias]: [Tensor<1>; 2] = [&weight, &bias].map(|values| tensor(values, [width], device));
+                (x, weight, bias)
+            };
+            let ((here, weight, bias), (there, on_weight, on_bias)) = (on(&host), on(device.burn()));
+            let expected = reference::layer_norm(here.clone(), weight, bias.clone(), 1e-5);
+            assert_close(layer_norm(there.clone(), &on_weight, &on_bias, 1e-5), expected, &device, 1e-4, "layer norm");
+            let expected = reference::biased_gelu(here - 3.0, bias);
+            assert_close(biased_gelu(there - 3.0, &on_bias), expected, &device, 1e-5, "gelu");
+        }
+        for (heads, head_dim, lengths) in [(12, 32, &[7, 1, 70, 16][..]), (2, 64, &[130]), (3, 20, &[1, 2, 3])] {
+            let (rows, width) = (lengths.iter().sum::<usize>(), heads * head_dim);
+            let spec = BidirectionalSpec { heads, head_dim, scale: 2.0 };
+            let values = [1, 2, 3].map(|seed| noise(rows * width, seed));
+            let [q, k, v] = values.each_ref().map(|values| tensor::<2>(values, [rows, width], device.burn()));
+            let mut bounds: Vec<i32> = Vec::new();
+            for length in lengths {
+                let start = bounds.len() as i32 / 2;
+                (0..*length).for_each(|_| bounds.extend([start, start + *length as i32]));
+            }
+            let bounds = TensorData::new(bounds, [rows, 2]);
+            let bounds = Tensor::<2, Int>::from_data(bounds, (device.burn(), DType::I32));
+            let found = bidirectional_attention(q, k, v, &bounds, spec);
+            let here = values.map(|values| tensor::<2>(&values, [rows, width], &host));
+            let expected = reference::bidirectional_attention(here, lengths, spec);
+            assert_close(found, expected, &device, 1e-4, &format!("{spec:?} {lengths:?}"));
         }
     }
 }

@@ -10,7 +10,7 @@ use burn_flex::{FlexTensor, Layout};
 
 use super::cpu::{self, Isa};
 use super::ops::SlmOps;
-use super::spec::{Activation, AttentionSpec, RopeSpec, WeightSpec};
+use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopeSpec, WeightSpec};
 use crate::Result;
 
 impl SlmOps for Flex {
@@ -121,6 +121,39 @@ impl SlmOps for Flex {
             DType::F16 => cpu::attention::<f16>(isa, q.storage(), keys.storage(), values.storage(), spec, &mut out),
             _ => cpu::attention::<f32>(isa, q.storage(), keys.storage(), values.storage(), spec, &mut out),
         });
+        matrix(out, rows(&q), spec.heads * spec.head_dim)
+    }
+
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
+        let (m, elements) = (rows(&x), x.layout().num_elements());
+        let mut out = vec![0.0; elements];
+        done(cpu::layer_norm(Isa::best(), x.storage(), weight.storage(), bias.storage(), epsilon, &mut out));
+        matrix(out, m, elements / m.max(1))
+    }
+
+    fn biased_gelu(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let mut x = x.to_contiguous();
+        done(cpu::biased_gelu(Isa::best(), x.storage_mut(), bias.to_contiguous().storage()));
+        x
+    }
+
+    fn bidirectional_attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        bounds: IntTensor<Self>,
+        spec: BidirectionalSpec,
+    ) -> FloatTensor<Self> {
+        let [q, k, v, bounds] = [q, k, v, bounds].map(|tensor| tensor.to_contiguous());
+        let mut out = vec![0.0; q.layout().num_elements()];
+        let (k, v, bounds) = (k.storage(), v.storage(), bounds.storage::<i32>());
+        done(cpu::bidirectional_attention(Isa::best(), q.storage(), k, v, bounds, spec, &mut out));
         matrix(out, rows(&q), spec.heads * spec.head_dim)
     }
 }

@@ -5,14 +5,14 @@
 
 use burn::backend::Dispatch;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
-use burn::tensor::{Bytes, DType, Slice, Tensor, TensorData};
+use burn::tensor::{Bytes, DType, Int, Slice, Tensor, TensorData};
 use std::ops::Range;
 
 use super::device::ComputeDevice;
 use super::inputs::StepInputs;
 use super::ops::SlmOps;
 use super::pages;
-use super::spec::{Activation, AttentionSpec, RopeSpec};
+use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopeSpec};
 use crate::Result;
 
 /// RMSNorm of each row: `x` `[m, d]`, `weight` `[d]`.
@@ -59,7 +59,33 @@ pub(crate) fn attention(
     Tensor::from_dispatch(Dispatch::attention(q.into_dispatch(), &keys, &values, place, spec))
 }
 
-/// `a + b`, of one shape.
+/// LayerNorm of each row: `x` `[m, d]`, `weight` and `bias` `[d]`.
+pub(crate) fn layer_norm(x: Tensor<2>, weight: &Tensor<1>, bias: &Tensor<1>, epsilon: f32) -> Tensor<2> {
+    let (weight, bias) = (weight.clone().into_dispatch(), bias.clone().into_dispatch());
+    Tensor::from_dispatch(<Dispatch as SlmOps>::layer_norm(x.into_dispatch(), weight, bias, epsilon))
+}
+
+/// `gelu(x + bias)`: `x` `[m, d]`, `bias` `[d]`.
+pub(crate) fn biased_gelu(x: Tensor<2>, bias: &Tensor<1>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::biased_gelu(x.into_dispatch(), bias.clone().into_dispatch()))
+}
+
+/// Attention in which row `r` sees rows `bounds[r, 0] .. bounds[r, 1]`.
+///
+/// # Shapes
+/// `q`, `k`, `v` `[m, heads * head_dim]`, `bounds` `[m, 2]`
+pub(crate) fn bidirectional_attention(
+    q: Tensor<2>,
+    k: Tensor<2>,
+    v: Tensor<2>,
+    bounds: &Tensor<2, Int>,
+    spec: BidirectionalSpec,
+) -> Tensor<2> {
+    let (q, k, v) = (q.into_dispatch(), k.into_dispatch(), v.into_dispatch());
+    Tensor::from_dispatch(Dispatch::bidirectional_attention(q, k, v, bounds.clone().into_dispatch(), spec))
+}
+
+/// `a + b`: `b` of the shape of `a`, or `[1, d]` for each of its rows.
 pub(crate) fn add(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::float_add(a.into_dispatch(), b.into_dispatch()))
 }

@@ -25,11 +25,14 @@ pub(crate) use block::dequantize_row;
 pub use block::quantize_row;
 pub(crate) use device::ComputeDevice;
 pub use device::{DeviceKind, DevicePreference, DeviceReport};
-pub(crate) use functions::{attention, padded, rms_norm, rope_append, rows, stored_rows, to_host, zeros};
+pub(crate) use functions::{
+    add, attention, biased_gelu, bidirectional_attention, layer_norm, padded, rms_norm, rope_append, rows, stored_rows,
+    to_host, zeros,
+};
 #[cfg(feature = "gpu")]
 pub(crate) use gpu::Recording;
 pub(crate) use inputs::StepInputs;
 pub(crate) use loader::WeightLoader;
 pub use spec::RopePairing;
-pub(crate) use spec::{Activation, AttentionSpec, RopeSpec};
+pub(crate) use spec::{Activation, AttentionSpec, BidirectionalSpec, RopeSpec};
 pub(crate) use weight::{Weight, gate_up, linear_qkv};

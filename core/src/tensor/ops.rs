@@ -10,7 +10,7 @@
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
 
-use super::spec::{Activation, AttentionSpec, RopeSpec, WeightSpec};
+use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopeSpec, WeightSpec};
 
 /// The operations. `x` tensors are contiguous `f32`; caches are `f32` or `f16` `[kv_heads, capacity, head_dim]`, a position's
 /// slot is `position % capacity`, and `capacity` is at least the window plus the rows of one call, less one.
@@ -75,5 +75,27 @@ pub trait SlmOps: Backend {
         values: &FloatTensor<Self>,
         place: FloatTensor<Self>,
         spec: AttentionSpec,
+    ) -> FloatTensor<Self>;
+
+    /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` over the last axis (LayerNorm, Ba et al. 2016): `x` `[m, d]`, `weight` and
+    /// `bias` `[d]`.
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self>;
+
+    /// `gelu(x + bias)` in its exact form, `y / 2 · (1 + erf(y / √2))` (Hendrycks & Gimpel 2016): `x` `[m, d]`, `bias` `[d]`.
+    fn biased_gelu(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `softmax(scale · q · kᵀ) · v` where row `r` sees the rows `bounds[r, 0] .. bounds[r, 1]`, of which it is one: texts of any lengths one
+    /// after the other, without padding. `q`, `k`, `v` `[m, heads * head_dim]`, `bounds` `[m, 2]`; gives the shape of `q`.
+    fn bidirectional_attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        bounds: IntTensor<Self>,
+        spec: BidirectionalSpec,
     ) -> FloatTensor<Self>;
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
-use super::spec::{Activation, AttentionSpec, RopePairing, RopeSpec};
+use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopePairing, RopeSpec};
 
 /// `x · Wᵀ`, the weight already dequantised to `[rows, cols]`.
 pub(super) fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
@@ -28,6 +28,39 @@ pub(super) fn embed(ids: Tensor<1, Int>, table: Tensor<2>, scale: f32) -> Tensor
 pub(super) fn rms_norm(x: Tensor<2>, weight: Tensor<1>, epsilon: f32) -> Tensor<2> {
     let mean = (x.clone() * x.clone()).mean_dim(1);
     x / (mean + epsilon).sqrt() * weight.unsqueeze()
+}
+
+/// `(x - mean) / sqrt(variance + epsilon) * weight + bias`
+pub(super) fn layer_norm(x: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f32) -> Tensor<2> {
+    let centred = x.clone() - x.mean_dim(1);
+    let variance = (centred.clone() * centred.clone()).mean_dim(1);
+    centred / (variance + epsilon).sqrt() * weight.unsqueeze() + bias.unsqueeze()
+}
+
+/// `gelu(x + bias)`
+pub(super) fn biased_gelu(x: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    activation::gelu(x + bias.unsqueeze())
+}
+
+/// Attention of rows to the rows of their own text; `lengths` are those of the texts.
+pub(super) fn bidirectional_attention(
+    [q, k, v]: [Tensor<2>; 3],
+    lengths: &[usize],
+    spec: BidirectionalSpec,
+) -> Tensor<2> {
+    let width = spec.heads * spec.head_dim;
+    let mut start = 0;
+    let texts = lengths.iter().map(|rows| {
+        let text = |x: &Tensor<2>| -> Tensor<3> {
+            let x = x.clone().slice_dim(0, start..start + rows);
+            x.reshape([*rows, spec.heads, spec.head_dim]).swap_dims(0, 1)
+        };
+        let scores = text(&q).matmul(text(&k).swap_dims(1, 2)) * spec.scale;
+        let mixed = activation::softmax(scores, 2).matmul(text(&v)).swap_dims(0, 1).reshape([*rows, width]);
+        start += rows;
+        mixed
+    });
+    Tensor::cat(texts.collect(), 0)
 }
 
 /// Turns the heads of `x` `[m, heads * head_dim]` by their positions.

@@ -58,6 +58,17 @@ pub struct AttentionSpec {
     pub position: usize,
 }
 
+/// Attention of encoders: each row sees a range of rows, those before and after it alike.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BidirectionalSpec {
+    /// Heads, of queries, keys and values alike.
+    pub heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// Factor on the scores, usually `1 / sqrt(head_dim)`.
+    pub scale: f32,
+}
+
 /// What the gate of an MLP goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Activation {

@@ -2,59 +2,28 @@
 //!
 //! Source: the files that Hugging Face repositories hold. The crate runs whatever pipeline the file describes; here it only gets
 //! the two answers the rest needs: which ids, and which bytes each id stands for. This path is for converting and comparing on a
-//! desktop: the crate keeps the vocabulary in memory four times (a copy each for recognising special tokens and for not doing
-//! so). Phones load GGUF.
+//! desktop; phones load GGUF.
 
 use std::path::Path;
 
 use serde_json::Value;
-use tokenizers::Tokenizer as Pipeline;
+use tokenizers::Tokenizer as Crate;
 
-use super::tokenizer::{FromFolder, SpecialTokens};
+use super::pipeline::Pipeline;
+use super::tokenizer::Piped;
 use super::vocabulary::{Spelling, Vocabulary};
 use crate::{Error, Location, Result};
 
 /// A JSON file beside a model is at most this large; the largest published `tokenizer.json` has 35 MB.
 const MAX_JSON_BYTES: u64 = 256 << 20;
 
-/// The pipeline that a `tokenizer.json` describes.
-#[derive(Debug)]
-pub(super) struct Folder {
-    recognising: Pipeline,
-    as_text: Pipeline,
-    space_prefix: bool,
-}
-
-impl Folder {
-    /// The ids of a text, without what the file adds around it.
-    pub(super) fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>> {
-        let pipeline = match special {
-            SpecialTokens::Recognise => &self.recognising,
-            SpecialTokens::AsText => &self.as_text,
-        };
-        // The crate's own message may quote the text.
-        let encoding = pipeline.encode_fast(text, false).map_err(|_| {
-            Error::model_file("the tokenizer can't spell the text it was given", Location::part("tokenizer.json"))
-        })?;
-        Ok(encoding.get_ids().to_vec())
-    }
-
-    /// Whether texts start with a space that is not theirs.
-    pub(super) fn space_prefix(&self) -> bool {
-        self.space_prefix
-    }
-}
-
 /// Reads the tokenizer of a folder; `None` where it has none.
-pub(super) fn load(folder: &Path) -> Result<Option<FromFolder>> {
+pub(super) fn load(folder: &Path) -> Result<Option<Piped>> {
     let path = folder.join("tokenizer.json");
     let Some(bytes) = read(&path)? else { return Ok(None) };
     let described: Value = parse(&path, &bytes)?;
     let bad = |what: String| Error::model_file(what, Location::default()).in_file(&path);
-    let recognising = Pipeline::from_bytes(&bytes).map_err(|source| bad(source.to_string()))?;
-    let mut as_text = recognising.clone();
-    as_text.set_encode_special_tokens(true);
-
+    let recognising = Crate::from_bytes(&bytes).map_err(|source| bad(source.to_string()))?;
     let spelling = spelling(&described);
     let vocabulary = vocabulary(&recognising, spelling).map_err(|error| error.in_file(&path))?;
     let (tokenizer, generation, model) =
@@ -63,8 +32,10 @@ pub(super) fn load(folder: &Path) -> Result<Option<FromFolder>> {
     let size = vocabulary.len();
     let named = |key: &str| vocabulary.find(token_text(tokenizer.get(key)?)?);
     let numbered = |key: &str| ids(&generation, key, size).chain(ids(&model, key, size)).collect::<Vec<_>>();
-    let bos = named("bos_token").or_else(|| numbered("bos_token_id").first().copied());
-    let mut eos: Vec<u32> = named("eos_token").into_iter().chain(numbered("eos_token_id")).collect();
+    // an encoder starts and ends its texts with a class token and a separator
+    let bos = named("bos_token").or_else(|| named("cls_token")).or_else(|| numbered("bos_token_id").first().copied());
+    let mut eos: Vec<u32> =
+        named("eos_token").or_else(|| named("sep_token")).into_iter().chain(numbered("eos_token_id")).collect();
     let first = eos.first().copied();
     eos.sort_unstable();
     eos.dedup();
@@ -79,9 +50,9 @@ pub(super) fn load(folder: &Path) -> Result<Option<FromFolder>> {
             start.is_some() && start == bos
         }
     };
-    let space_prefix = prefixes(&described);
-    let folder = Folder { recognising, as_text, space_prefix };
-    Ok(Some(FromFolder { vocabulary, folder, bos, eos, add_bos: add_bos && bos.is_some() }))
+    let space_prefix = spelling == Spelling::WordPiece || prefixes(&described);
+    let pipeline = Pipeline::new(recognising, space_prefix).map_err(|error| error.in_file(&path))?;
+    Ok(Some(Piped { vocabulary, pipeline, bos, eos, add_bos: add_bos && bos.is_some() }))
 }
 
 /// What a folder says about chat.
@@ -146,7 +117,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Value> {
 }
 
 /// The tokens of a pipeline by id, holes as unused tokens.
-fn vocabulary(pipeline: &Pipeline, spelling: Spelling) -> Result<Vocabulary> {
+fn vocabulary(pipeline: &Crate, spelling: Spelling) -> Result<Vocabulary> {
     const NORMAL: i32 = 1;
     const CONTROL: i32 = 3;
     const USER_DEFINED: i32 = 4;
@@ -178,8 +149,11 @@ fn is_byte_name(text: &str) -> bool {
     text.len() == 6 && text.starts_with("<0x") && text.ends_with('>')
 }
 
-/// Byte-level where the pipeline says so anywhere; else with `▁`.
+/// Byte-level where the pipeline says so anywhere, with `##` where the model is WordPiece; else with `▁`.
 fn spelling(described: &Value) -> Spelling {
+    if described["model"]["type"] == "WordPiece" {
+        return Spelling::WordPiece;
+    }
     let byte_level =
         ["decoder", "pre_tokenizer", "normalizer"].iter().any(|part| mentions(&described[*part], "ByteLevel"));
     if byte_level { Spelling::ByteLevel } else { Spelling::SentencePiece }
@@ -215,7 +189,7 @@ fn ids<'a>(config: &'a Value, key: &str, size: usize) -> impl Iterator<Item = u3
 mod tests {
     use serde_json::json;
 
-    use super::super::{ChatTemplate, Tokenizer};
+    use super::super::{ChatTemplate, SpecialTokens, Tokenizer};
     use super::*;
 
     /// Byte-level BPE as `tokenizer.json` has it, over all bytes, two merges and three added tokens.

@@ -7,6 +7,7 @@ mod byte_level;
 mod chat;
 mod folder;
 mod merge;
+mod pipeline;
 mod pretokenize;
 mod roles;
 mod sentencepiece;
@@ -14,6 +15,7 @@ mod special;
 mod template;
 mod tokenizer;
 mod vocabulary;
+mod wordpiece;
 
 pub use chat::{ChatTemplate, Message, RenderOptions, Role};
 pub use tokenizer::{SpecialTokens, Tokenizer};

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::byte_level::{ByteLevel, MERGES};
-use super::folder::Folder;
+use super::pipeline::Pipeline;
 use super::pretokenize::{PRE, PreTokenizer};
 use super::roles::stop_ids;
 use super::sentencepiece::{SCORES, SentencePiece};
@@ -49,13 +49,13 @@ pub struct Tokenizer {
 enum Model {
     ByteLevel(Box<ByteLevel>),
     SentencePiece(Box<SentencePiece>),
-    Folder(Box<Folder>),
+    Pipeline(Box<Pipeline>),
 }
 
-/// The parts of a tokenizer that came from a folder; see `folder.rs`.
-pub(super) struct FromFolder {
+/// The parts of a tokenizer that the `tokenizers` crate runs.
+pub(super) struct Piped {
     pub vocabulary: Vocabulary,
-    pub folder: Folder,
+    pub pipeline: Pipeline,
     pub bos: Option<u32>,
     pub eos: Vec<u32>,
     pub add_bos: bool,
@@ -93,9 +93,10 @@ impl Tokenizer {
         let spelling = match metadata.require_str(MODEL)? {
             "gpt2" => Spelling::ByteLevel,
             "llama" => Spelling::SentencePiece,
+            "bert" => return super::wordpiece::load(metadata).and_then(Self::assemble),
             other => {
                 let what = format!("the tokenizer {} is not supported", quote(other));
-                return Err(Error::unsupported(what, format!("use a model whose {MODEL} is gpt2 or llama")));
+                return Err(Error::unsupported(what, format!("use a model whose {MODEL} is gpt2, llama or bert")));
             }
         };
         let tokens = require(metadata.strings(TOKENS)?, TOKENS)?;
@@ -118,7 +119,7 @@ impl Tokenizer {
                 let adds_bos = model.adds_bos();
                 (Model::ByteLevel(Box::new(model)), adds_bos)
             }
-            Spelling::SentencePiece => {
+            Spelling::SentencePiece | Spelling::WordPiece => {
                 let scores = require(metadata.f32s(SCORES)?, SCORES)?;
                 let space_prefix = metadata.bool("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
                 let model = SentencePiece::new(&vocabulary, &scores, unknown, space_prefix)?;
@@ -144,12 +145,23 @@ impl Tokenizer {
         super::folder::load(folder)?.map(Self::assemble).transpose()
     }
 
-    fn assemble(parts: FromFolder) -> Result<Self> {
-        let FromFolder { mut vocabulary, folder, bos, eos, add_bos } = parts;
+    fn assemble(parts: Piped) -> Result<Self> {
+        let Piped { mut vocabulary, pipeline, bos, eos, add_bos } = parts;
         let stop_ids = stop_ids(&mut vocabulary, &eos, |_| Ok(None))?;
         let specials = Specials::new(&vocabulary, |_| false)?;
-        let (model, eos) = (Model::Folder(Box::new(folder)), eos.first().copied());
+        let (model, eos) = (Model::Pipeline(Box::new(pipeline)), eos.first().copied());
         Ok(Self { vocabulary, specials, model, bos, eos, add_bos, stop_ids })
+    }
+
+    /// The first `rows` tokens as GGUF spells and types those of WordPiece, with tokens that nobody uses where there are fewer.
+    ///
+    /// # Errors
+    /// `Unsupported` for a tokenizer that isn't WordPiece in lower case.
+    pub(crate) fn wordpieces(&self, rows: usize) -> Result<(Vec<String>, Vec<i32>)> {
+        match &self.model {
+            Model::Pipeline(pipeline) if pipeline.is_lower_case_bert() => Ok(self.vocabulary.wordpieces(rows)),
+            _ => Err(Error::unsupported("a tokenizer that isn't BERT's in lower case", "use an uncased model")),
+        }
     }
 
     /// The ids of `text`. BOS is not added.
@@ -159,7 +171,7 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>> {
         check_length(text)?;
         match (&self.model, special) {
-            (Model::Folder(folder), _) => folder.encode(text, special),
+            (Model::Pipeline(pipeline), _) => pipeline.encode(text, special),
             (_, SpecialTokens::Recognise) => self.encode_where(text, |_, _| true),
             (_, SpecialTokens::AsText) => self.encode_where(text, |id, _| !self.vocabulary.is_special(id)),
         }
@@ -176,8 +188,8 @@ impl Tokenizer {
         let counts = |id: u32, found: Range<usize>| !self.vocabulary.is_special(id) || outside(&found);
         match &self.model {
             // What users wrote is harmless here, so the file's own pipeline decides.
-            Model::Folder(folder) if self.encode_where_is_plain(text, counts) => {
-                folder.encode(text, SpecialTokens::Recognise)
+            Model::Pipeline(pipeline) if self.encode_where_is_plain(text, counts) => {
+                pipeline.encode(text, SpecialTokens::Recognise)
             }
             _ => self.encode_where(text, counts),
         }
@@ -200,7 +212,7 @@ impl Tokenizer {
                     match &self.model {
                         Model::ByteLevel(model) => model.encode(&self.vocabulary, text, &mut out),
                         Model::SentencePiece(model) => model.encode(&self.vocabulary, text, starts, &mut out),
-                        Model::Folder(folder) => out.extend(folder.encode(text, SpecialTokens::AsText)?),
+                        Model::Pipeline(pipeline) => out.extend(pipeline.encode(text, SpecialTokens::AsText)?),
                     }
                 }
             }
@@ -219,7 +231,7 @@ impl Tokenizer {
         let prefixed = match &self.model {
             Model::ByteLevel(_) => false,
             Model::SentencePiece(model) => model.space_prefix,
-            Model::Folder(folder) => folder.space_prefix(),
+            Model::Pipeline(pipeline) => pipeline.space_prefix(),
         };
         if prefixed && out.first() == Some(&b' ') {
             out.remove(0);
@@ -285,7 +297,7 @@ impl Tokenizer {
     /// `ModelFile` where it is not.
     pub fn check_vocabulary(&self, rows: usize) -> Result<()> {
         let tokens = self.vocabulary.len();
-        let may_have_spare = matches!(self.model, Model::Folder(_));
+        let may_have_spare = matches!(self.model, Model::Pipeline(_));
         if rows == tokens || (may_have_spare && rows > tokens) {
             return Ok(());
         }
@@ -304,7 +316,7 @@ fn check_length(text: &str) -> Result<()> {
     Ok(())
 }
 
-fn require<T>(value: Option<T>, key: &str) -> Result<T> {
+pub(super) fn require<T>(value: Option<T>, key: &str) -> Result<T> {
     value.ok_or_else(|| {
         Error::model_file(
             "the tokenizer is incomplete, a key is missing (convert the model again)",
@@ -313,7 +325,7 @@ fn require<T>(value: Option<T>, key: &str) -> Result<T> {
     })
 }
 
-fn token_id(metadata: &Metadata, key: &str, tokens: usize) -> Result<Option<u32>> {
+pub(super) fn token_id(metadata: &Metadata, key: &str, tokens: usize) -> Result<Option<u32>> {
     match metadata.usize(key)? {
         Some(id) if id >= tokens => Err(Error::model_file(
             format!("expected the id of one of {tokens} tokens, found {id}"),

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
+use super::wordpiece::spelt_as_in_gguf;
 use crate::{Error, Location, Result};
 
 /// Where the token texts are.
@@ -19,7 +20,10 @@ pub(super) const TOKEN_TYPES: &str = "tokenizer.ggml.token_type";
 /// The space of SentencePiece vocabularies: `▁`, U+2581.
 pub(super) const SPACE_MARK: &str = "\u{2581}";
 
-/// What a token is for; GGUF's numbers.
+/// What goes on a word in WordPiece vocabularies.
+pub(super) const CONTINUES: &str = "##";
+
+/// What a token is for, in the order of GGUF's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenType {
     /// 0: nobody said.
@@ -60,6 +64,8 @@ pub(super) enum Spelling {
     ByteLevel,
     /// UTF-8 with `▁` for the space.
     SentencePiece,
+    /// UTF-8; what goes on a word starts with `##`, all else starts one.
+    WordPiece,
 }
 
 /// Token texts, types and the way back from text to id.
@@ -147,6 +153,16 @@ impl Vocabulary {
         self.types.get(id as usize).copied().unwrap_or(TokenType::Undefined)
     }
 
+    /// The first `rows` tokens as GGUF spells and types those of WordPiece.
+    pub(super) fn wordpieces(&self, rows: usize) -> (Vec<String>, Vec<i32>) {
+        let token = |id: u32| match self.text(id) {
+            // a text that occurs once, as each must
+            "" => (format!("[unused row {id}]"), TokenType::Unused as i32),
+            text => (spelt_as_in_gguf(text), self.token_type(id) as i32),
+        };
+        (0..rows as u32).map(token).unzip()
+    }
+
     /// Makes a token a control token, whatever the file said.
     pub(super) fn mark_control(&mut self, id: u32) {
         if let Some(kind) = self.types.get_mut(id as usize) {
@@ -175,6 +191,10 @@ impl Vocabulary {
                     }
                 }
             }
+            (TokenType::Normal, Spelling::WordPiece) => match text.strip_prefix(CONTINUES) {
+                Some(rest) => out.extend(rest.bytes()),
+                None => out.extend(b" ".iter().copied().chain(text.bytes())),
+            },
             (TokenType::Normal, Spelling::SentencePiece) => {
                 for (place, part) in text.split(SPACE_MARK).enumerate() {
                     if place > 0 {
@@ -298,6 +318,9 @@ mod tests {
         assert_eq!(bytes_of(Spelling::SentencePiece, "▁a▁", 1), b" a ");
         assert_eq!(bytes_of(Spelling::SentencePiece, "▁a", 4), "▁a".as_bytes());
         assert_eq!(bytes_of(Spelling::SentencePiece, "<0xFF>", 6), [0xFF]);
+        assert_eq!(bytes_of(Spelling::WordPiece, "card", 1), b" card");
+        assert_eq!(bytes_of(Spelling::WordPiece, "##s", 1), b"s");
+        assert_eq!(bytes_of(Spelling::WordPiece, "[SEP]", 3), b"[SEP]");
         assert_eq!(bytes_of(Spelling::SentencePiece, "odd", 6), b"");
         assert_eq!(bytes_of(Spelling::SentencePiece, "free", 5), b"");
         let mut out = Vec::new();

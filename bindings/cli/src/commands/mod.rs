@@ -4,6 +4,7 @@ mod bench;
 mod bench_shape;
 mod chat;
 mod classify;
+mod embed;
 mod generate;
 mod inspect;
 mod logits;
@@ -29,6 +30,8 @@ pub enum Command {
     Chat(chat::Args),
     /// Says which of some labels a text has
     Classify(classify::Args),
+    /// Turns texts into vectors
+    Embed(embed::Args),
     /// Continues a prompt
     Generate(generate::Args),
     /// Shows what a model file holds
@@ -57,6 +60,7 @@ impl Command {
             Self::BenchShape(args) => bench_shape::run(&args, global),
             Self::Chat(args) => chat::run(&args, global),
             Self::Classify(args) => classify::run(&args, global),
+            Self::Embed(args) => embed::run(&args, global),
             Self::Generate(args) => generate::run(&args, global),
             Self::Inspect(args) => inspect::run(&args, global),
             Self::Logits(args) => logits::run(&args, global),

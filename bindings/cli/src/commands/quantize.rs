@@ -11,8 +11,8 @@ use std::path::PathBuf;
 /// `minnow quantize`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The GGUF file to read
-    #[arg(long = "in", value_name = "FILE")]
+    /// The GGUF file to read, or an encoder's folder with config.json, model.safetensors and tokenizer.json
+    #[arg(long = "in", value_name = "MODEL")]
     pub input: PathBuf,
     /// The GGUF file to write
     #[arg(long = "out", value_name = "FILE")]

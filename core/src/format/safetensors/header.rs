@@ -17,6 +17,9 @@ use crate::{Error, Location, Result};
 /// Longest header. The reference reader allows 100 MB; the most tensors that are read here need a tenth of this each.
 pub(super) const MAX_HEADER_BYTES: u64 = 16 << 20;
 
+/// Counters that older versions of `transformers` stored beside the weights, as 64-bit integers. Positions are counted here, too.
+const COUNTERS: &str = "position_ids";
+
 /// The header's key for free text, which is not a tensor.
 const METADATA_KEY: &str = "__metadata__";
 
@@ -50,7 +53,12 @@ pub fn parse(file: &Bytes) -> Result<Vec<TensorInfo>> {
     tensors.sort_by_key(|tensor| tensor.offset);
     check_placement(&tensors, file.len())?;
     check_no_holes(&tensors, data_start as u64, file.len() as u64)?;
+    tensors.retain(|tensor| !is_counter(&tensor.name));
     Ok(tensors)
+}
+
+fn is_counter(name: &str) -> bool {
+    name.rsplit('.').next() == Some(COUNTERS)
 }
 
 #[derive(Deserialize)]
@@ -62,11 +70,16 @@ struct Entry {
 }
 
 impl Entry {
-    fn tensor(self, name: String, data_start: usize) -> Result<TensorInfo> {
+    fn tensor(mut self, name: String, data_start: usize) -> Result<TensorInfo> {
         let format = match self.dtype.as_str() {
             "F32" => BlockFormat::F32,
             "F16" => BlockFormat::F16,
             "BF16" => BlockFormat::BF16,
+            // for the check of its place, twice as many elements of half the size; it is left out then
+            "I64" if is_counter(&name) => {
+                self.shape.iter_mut().take(1).for_each(|dim| *dim = dim.saturating_mul(2));
+                BlockFormat::F32
+            }
             other => {
                 return Err(Error::unsupported(
                     format!("tensor {} is stored as {}", shown(&name), shown(other)),

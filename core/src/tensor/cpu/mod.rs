@@ -45,11 +45,12 @@ mod wide;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use attention::attention;
+pub(crate) use attention::{attention, bidirectional_attention};
+pub(crate) use elementwise::biased_gelu;
 pub(crate) use embed::embed;
 pub(crate) use isa::Isa;
 pub(crate) use linear::{gate_up, linear, linear_qkv, linear_residual};
-pub(crate) use norm::rms_norm;
+pub(crate) use norm::{layer_norm, rms_norm};
 pub(crate) use packed::{pack, packed_bytes};
 pub(crate) use rope::rope_append;
 

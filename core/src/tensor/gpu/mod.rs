@@ -9,9 +9,12 @@
 
 mod angle;
 mod attention;
+mod bidirectional;
 mod decode;
 mod embed;
+mod gelu;
 mod launch;
+mod layer_norm;
 mod layout;
 mod linear;
 mod matmul;
@@ -32,7 +35,7 @@ pub(crate) use layout::{pack, row_words};
 pub(crate) use recording::Recording;
 
 use super::ops::SlmOps;
-use super::spec::{Activation, AttentionSpec, RopeSpec, WeightSpec};
+use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopeSpec, WeightSpec};
 
 /// Whether caches on this device may hold `f16`; else they hold `f32`.
 pub(crate) fn supports_f16_cache(device: &Device) -> bool {
@@ -101,5 +104,28 @@ impl SlmOps for CubeBackend {
         spec: AttentionSpec,
     ) -> FloatTensor<Self> {
         attention::attention(q, keys.clone(), values.clone(), place, spec)
+    }
+
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        layer_norm::layer_norm(x, weight, bias, epsilon)
+    }
+
+    fn biased_gelu(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        gelu::biased_gelu(x, bias)
+    }
+
+    fn bidirectional_attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        bounds: IntTensor<Self>,
+        spec: BidirectionalSpec,
+    ) -> FloatTensor<Self> {
+        bidirectional::bidirectional_attention(q, k, v, bounds, spec)
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! Few queries (a token's, that read one key head) and many are two kernels, `few` and `many`, over the same tiles of keys.
 
+mod bidirectional;
 mod few;
 mod many;
 mod partial;
@@ -18,6 +19,7 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 use std::ops::Range;
 
+pub(crate) use self::bidirectional::bidirectional_attention;
 use self::partial::Partial;
 use super::check;
 use super::isa::{Isa, Kernel};

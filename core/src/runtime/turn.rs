@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Hands out turns in the order in which they are asked for.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -38,14 +38,14 @@ impl State {
 
 /// A turn; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(Arc<Turns>);
+pub(crate) struct Turn(Arc<Turns>);
 
 impl Turns {
     /// Waits for a turn.
     ///
     /// # Errors
     /// `Cancelled` where `cancel` came first.
-    pub(super) fn take(self: &Arc<Self>, cancel: &CancelToken) -> Result<Turn> {
+    pub(crate) fn take(self: &Arc<Self>, cancel: &CancelToken) -> Result<Turn> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let ticket = state.next_ticket;
         state.next_ticket += 1;

@@ -1,5 +1,7 @@
 //! A model file written anew in another block format: for `minnow quantize`.
 
+mod encoder;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -27,16 +29,20 @@ pub struct Quantized {
 /// published files keep them finer than the rest.
 const ENDS: [&str; 2] = ["token_embd.weight", "output.weight"];
 
+/// Tables of encoders that are read a row at a time and are small beside the rest; llama.cpp leaves them alone, too.
+const SMALL: [&str; 2] = ["position_embd.weight", "token_types.weight"];
+
 /// Rows that are in memory at once.
 const ROWS: usize = 1024;
 
-/// Writes the GGUF file `input` to `output` with its matrices in `format`; `progress` is told the elements done and in all.
+/// Writes the GGUF file `input`, or an encoder's folder of safetensors, to the GGUF file `output` with its matrices in `format`; `progress` is told
+/// the elements done and in all.
 ///
-/// Vectors stay as they are, and so do a quantised embedding and output matrix, unless `format` isn't quantised. A tensor is quantised from
+/// Vectors and an encoder's tables of positions and types stay as they are, and so do a quantised embedding and output matrix, unless `format` isn't quantised. A tensor is quantised from
 /// what its file holds: from 4 bits to other 4 bits, errors add up.
 ///
 /// # Errors
-/// `Unsupported` for a format that can't be written, a folder of safetensors, or rows that are no whole blocks; `InvalidInput` where
+/// `Unsupported` for a format that can't be written, a decoder's folder of safetensors, or rows that are no whole blocks; `InvalidInput` where
 /// `output` is `input`; `ModelFile` and `Io` as they come. `output` is left alone then.
 pub fn quantize(
     input: impl AsRef<Path>,
@@ -51,20 +57,17 @@ pub fn quantize(
         return Err(Error::invalid("out", "the file can't be written over itself"));
     }
     let file = ModelFile::open(input)?;
-    let Some(metadata) = file.metadata() else {
-        return Err(Error::unsupported(
-            "quantising a folder of safetensors",
-            "convert it to GGUF first, with llama.cpp's script",
-        ));
+    let Source { mut metadata, tensors } = match file.metadata() {
+        Some(metadata) => Source { metadata: metadata.clone(), tensors: file.tensors().to_vec() },
+        None => encoder::source(&file)?,
     };
-    let specs = file.tensors().iter().map(|info| spec(info, format).map_err(|error| error.in_file(input)));
+    let specs = tensors.iter().map(|info| spec(info, format).map_err(|error| error.in_file(input)));
     let specs: Vec<TensorSpec> = specs.collect::<Result<_>>()?;
-    let mut metadata = metadata.clone();
     metadata.insert("general.file_type", file_type(format)?);
     metadata.insert("general.quantization_version", 2u32);
 
     let partial = partial(output);
-    let written = write(&file, &specs, &metadata, &partial, progress)
+    let written = write(&file, &tensors, &specs, &metadata, &partial, progress)
         .and_then(|()| fs::rename(&partial, output).map_err(|error| Error::io("rename", &partial, error)));
     if let Err(error) = written {
         // what can't be removed either was never made
@@ -79,9 +82,16 @@ pub fn quantize(
     Ok(Quantized { bytes, type_counts })
 }
 
+/// What is written: metadata, and the file's tensors under the names that they get.
+struct Source {
+    metadata: Metadata,
+    tensors: Vec<TensorInfo>,
+}
+
 /// How a tensor will be stored.
 fn spec(info: &TensorInfo, format: BlockFormat) -> Result<TensorSpec> {
-    let is_kept = ENDS.contains(&info.name.as_str()) && info.format.is_quantised() && format.is_quantised();
+    let (name, quantised) = (info.name.as_str(), info.format.is_quantised() && format.is_quantised());
+    let is_kept = SMALL.contains(&name) || ENDS.contains(&name) && quantised;
     let format = if info.shape.len() < 2 || is_kept { info.format } else { format };
     if format.row_bytes(info.cols()).is_none() {
         let what = format!("rows of {} elements are no whole number of {format} blocks", info.cols());
@@ -115,6 +125,7 @@ fn partial(output: &Path) -> PathBuf {
 
 fn write(
     file: &ModelFile,
+    tensors: &[TensorInfo],
     specs: &[TensorSpec],
     metadata: &Metadata,
     path: &Path,
@@ -123,8 +134,8 @@ fn write(
     let out = File::create(path).map_err(|error| Error::io("create", path, error))?;
     let mut writer = Writer::new(BufWriter::new(out), path, metadata, specs)?;
     let elements = |info: &TensorInfo| (info.rows() * info.cols()) as u64;
-    let (mut done, all) = (0, file.tensors().iter().map(elements).sum());
-    for (info, spec) in file.tensors().iter().zip(specs) {
+    let (mut done, all) = (0, tensors.iter().map(elements).sum());
+    for (info, spec) in tensors.iter().zip(specs) {
         let data = file.data(info);
         if spec.format == info.format {
             writer.write_tensor(&info.name, [Ok(&data[..])])?;
