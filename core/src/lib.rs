@@ -31,7 +31,10 @@ pub use model::{CachePrecision, EncoderConfig, ModelConfig, Pooling, RopeScaling
 pub use quantize::{Quantized, quantize};
 pub use runtime::{CancelToken, MemoryPressure};
 pub use task::chat::Chat;
-pub use task::classify::{Classification, ClassifyOptions, LabelScore};
+pub use task::classify::{
+    Abstention, Classification, Classifier, ClassifierReport, ClassifyOptions, Evidence, LabelScore, LabelledText,
+    TrainOptions,
+};
 pub use task::schedule::{Schedule, ScheduleOptions, ScheduledEvent};
 pub use task::summarize::{SummarizeOptions, Summary, SummarySentence};
 #[doc(hidden)]

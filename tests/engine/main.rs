@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests, in files that hold nothing else")]
 
 mod broken;
+mod classify;
 mod encoder;
 mod golden;
 mod prefix;

@@ -9,6 +9,7 @@ mod bindings;
 mod ci;
 mod debian;
 mod demo;
+mod eval;
 mod guide;
 mod ios;
 mod mobile;
@@ -38,6 +39,11 @@ enum Task {
     },
     /// Measures speed and memory, beside llama.cpp if asked
     Bench(bench::Args),
+    /// Measures how right the functions are, on the evaluation sets
+    Eval {
+        #[command(subcommand)]
+        what: eval::Eval,
+    },
     /// Writes the Kotlin and Swift bindings anew
     Bindings {
         /// Only compare, and fail where they differ
@@ -77,6 +83,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo => demo::run(&shell),
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Bench(args) => bench::run(&shell, &args),
+        Task::Eval { what } => eval::run(&shell, &what),
         Task::Bindings { check } => bindings::run(&shell, check),
         Task::Android { what } => android::run(&shell, &what),
         Task::Ios { what } => ios::run(&shell, &what),

@@ -11,6 +11,7 @@ mod errors;
 mod model_source;
 mod output;
 mod progress;
+mod rows;
 mod text_input;
 
 use args::GlobalArgs;

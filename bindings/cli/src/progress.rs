@@ -9,6 +9,15 @@ pub fn counted(all: usize) -> ProgressBar {
     ProgressBar::with_draw_target(Some(all as u64), ProgressDrawTarget::stderr())
 }
 
+/// A bar of a share in thousandths.
+pub fn share() -> ProgressBar {
+    let bar = counted(1000);
+    if let Ok(style) = ProgressStyle::with_template("training [{bar:20}] {percent} % {eta}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
 /// The bar of one fetch or verification. Gone from the screen when dropped.
 pub struct Bar(ProgressBar);
 

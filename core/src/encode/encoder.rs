@@ -154,6 +154,11 @@ impl Encoder {
         &self.shared.tokenizer
     }
 
+    /// Does work on the encoder's threads.
+    pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.shared.pool.install(work)
+    }
+
     /// Gives the weights' memory back under [`MemoryPressure::Critical`]; the next call reads them again. Work that is running goes on.
     pub fn trim(&self, pressure: MemoryPressure) {
         if pressure == MemoryPressure::Critical {

@@ -8,12 +8,14 @@ use burn::backend::ops::{ActivationOps, FloatTensorOps};
 use burn::tensor::{Bytes, DType, Int, Slice, Tensor, TensorData};
 use std::ops::Range;
 
+use super::cpu;
 use super::device::ComputeDevice;
 use super::inputs::StepInputs;
 use super::ops::SlmOps;
 use super::pages;
-use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopeSpec};
+use super::spec::{Activation, AttentionSpec, BidirectionalSpec, RopeSpec, WeightSpec};
 use crate::Result;
+use crate::format::BlockFormat;
 
 /// RMSNorm of each row: `x` `[m, d]`, `weight` `[d]`.
 pub(crate) fn rms_norm(x: Tensor<2>, weight: &Tensor<1>, epsilon: f32) -> Tensor<2> {
@@ -160,6 +162,17 @@ pub(crate) fn stored_rows(tensor: Tensor<3>, length: usize, device: &ComputeDevi
     let slices = [Slice::full(), Slice::from(0..length), Slice::full()];
     let rows: Tensor<3> = Tensor::from_dispatch(Dispatch::float_slice(tensor.into_dispatch(), &slices));
     Ok(rows.try_into_data().map_err(|error| device.error(error))?.into_bytes())
+}
+
+/// `a · bᵀ` on the CPU, in the threads of the pool that it is called in: `a` `[m, cols]`, `b` `[n, cols]` gives `[m, n]`.
+///
+/// # Errors
+/// `Internal` where sizes disagree.
+pub(crate) fn host_product(a: &[f32], b: &[f32], cols: usize) -> Result<Vec<f32>> {
+    let spec = WeightSpec { format: BlockFormat::F32, rows: b.len() / cols.max(1), cols };
+    let mut out = vec![0.0; a.len() / cols.max(1) * spec.rows];
+    cpu::linear(cpu::Isa::best(), a, bytemuck::cast_slice(b), spec, &mut out)?;
+    Ok(out)
 }
 
 /// Reads a tensor back. Whatever the device failed at since the last reading surfaces here.

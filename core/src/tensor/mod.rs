@@ -26,8 +26,8 @@ pub use block::quantize_row;
 pub(crate) use device::ComputeDevice;
 pub use device::{DeviceKind, DevicePreference, DeviceReport};
 pub(crate) use functions::{
-    add, attention, biased_gelu, bidirectional_attention, layer_norm, padded, rms_norm, rope_append, rows, stored_rows,
-    to_host, zeros,
+    add, attention, biased_gelu, bidirectional_attention, host_product, layer_norm, padded, rms_norm, rope_append,
+    rows, stored_rows, to_host, zeros,
 };
 #[cfg(feature = "gpu")]
 pub(crate) use gpu::Recording;

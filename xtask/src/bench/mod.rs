@@ -5,7 +5,7 @@
 
 mod cases;
 mod kernels;
-mod machine;
+pub mod machine;
 mod peer;
 mod plot;
 mod report;

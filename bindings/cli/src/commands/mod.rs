@@ -1,5 +1,6 @@
 //! The commands, one file each. A new one is a file, a row of the enum and an arm of `run`.
 
+mod batch;
 mod bench;
 mod bench_shape;
 mod chat;
@@ -14,6 +15,7 @@ mod quantize;
 mod schedule;
 mod summarize;
 mod tokenize;
+mod train_head;
 
 use crate::args::GlobalArgs;
 use crate::errors::Result;
@@ -22,6 +24,8 @@ use clap::Subcommand;
 /// What `minnow` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Answers the rows of an evaluation set
+    Batch(batch::Args),
     /// Measures speed and memory
     Bench(bench::Args),
     /// Measures random weights in the shape of a named model
@@ -50,12 +54,15 @@ pub enum Command {
     Summarize(summarize::Args),
     /// Shows the token ids of a text
     Tokenize(tokenize::Args),
+    /// Trains a classifier on labelled texts
+    TrainHead(train_head::Args),
 }
 
 impl Command {
     /// Does it.
     pub fn run(self, global: &GlobalArgs) -> Result<()> {
         match self {
+            Self::Batch(args) => batch::run(&args, global),
             Self::Bench(args) => bench::run(&args, global),
             Self::BenchShape(args) => bench_shape::run(&args, global),
             Self::Chat(args) => chat::run(&args, global),
@@ -70,6 +77,7 @@ impl Command {
             Self::Schedule(args) => schedule::run(&args, global),
             Self::Summarize(args) => summarize::run(&args, global),
             Self::Tokenize(args) => tokenize::run(&args, global),
+            Self::TrainHead(args) => train_head::run(&args, global),
         }
     }
 }

@@ -7,13 +7,12 @@
 //!
 //! The confidence is a softmax over labels; it is not calibrated on data yet.
 
-use serde::Serialize;
-
-use super::ServedBy;
-use super::prompt::{continuation, question};
-use super::scorer::Scorer;
+use super::{Abstention, Classification, ClassifyOptions, LabelScore, words};
 use crate::generate::{Engine, softmax};
 use crate::runtime::CancelToken;
+use crate::task::ServedBy;
+use crate::task::prompt::{continuation, question};
+use crate::task::scorer::Scorer;
 use crate::{Error, Result};
 
 /// Labels that one call may choose from.
@@ -24,49 +23,8 @@ const MAX_LABEL_TOKENS: usize = 64;
 const MAX_TEXT_TOKENS: usize = 256;
 const INSTRUCTION: &str = "You write a message about the given topic.";
 
-/// How a text is classified.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct ClassifyOptions {
-    /// Below this confidence, 0 to 1, the answer is "I don't know". `None`: 7 % of the way from a guess among the labels to
-    /// certainty, which is 0.19 for eight labels; less than that can hardly be told from a guess.
-    pub min_confidence: Option<f32>,
-}
-
-impl ClassifyOptions {
-    /// Below this confidence, 0 to 1, the answer is "I don't know"; 0 always names the best label.
-    pub fn min_confidence(mut self, confidence: f32) -> Self {
-        self.min_confidence = Some(confidence);
-        self
-    }
-}
-
 /// How far from a guess towards certainty a label must be to be named, where the caller sets no threshold.
 const OVER_A_GUESS: f32 = 0.07;
-
-/// Which label a text has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Classification {
-    /// The label; `None`: the model does not know.
-    pub label: Option<String>,
-    /// Probability that the best label is right, as the model sees it.
-    pub confidence: f32,
-    /// Every label with its probability, the likeliest first.
-    pub scores: Vec<LabelScore>,
-    /// Who answered.
-    pub served_by: ServedBy,
-}
-
-/// A label and its probability.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct LabelScore {
-    /// The label.
-    pub label: String,
-    /// Its probability among the labels given.
-    pub probability: f32,
-}
 
 /// Says which of `labels` the text has; `progress` gets the share that is done, 0 to 1.
 ///
@@ -108,9 +66,12 @@ pub fn classify(
     let threshold = options.min_confidence.unwrap_or(guess + OVER_A_GUESS * (1.0 - guess));
     let best = scores.first().ok_or_else(|| Error::Internal { what: "no label was scored".into() })?;
     tracing::debug!(tokens = ids.len(), labels = labels.len(), confidence = best.probability, "classified");
+    let sure = best.probability >= threshold;
     Ok(Classification {
-        label: (best.probability >= threshold).then(|| best.label.clone()),
+        label: sure.then(|| best.label.clone()),
+        abstention: (!sure).then_some(Abstention::Unsure),
         confidence: best.probability,
+        evidence: Vec::new(),
         served_by: ServedBy::OnDevice,
         scores,
     })
@@ -132,11 +93,6 @@ fn prompts(engine: &Engine, labels: &[String]) -> Result<Vec<Vec<u32>>> {
         .collect()
 }
 
-/// A label as words: `card_arrival` reads as "card arrival".
-fn words(label: &str) -> String {
-    label.replace(['_', '-'], " ").trim().to_owned()
-}
-
 fn check(text: &str, labels: &[String], options: &ClassifyOptions) -> Result<()> {
     if text.trim().is_empty() {
         return Err(Error::invalid("text", "the text is empty"));
@@ -153,10 +109,7 @@ fn check(text: &str, labels: &[String], options: &ClassifyOptions) -> Result<()>
             return Err(Error::invalid("labels", format!("label {} reads as another one does", index + 1)));
         }
     }
-    if let Some(confidence) = options.min_confidence.filter(|confidence| !(0.0..=1.0).contains(confidence)) {
-        return Err(Error::invalid("min_confidence", format!("{confidence} is not between 0 and 1")));
-    }
-    Ok(())
+    options.check()
 }
 
 #[cfg(test)]
@@ -176,10 +129,5 @@ mod tests {
         assert_eq!(refused("x", &["a", "_"], 0.0), "label 2 is empty (labels)");
         assert_eq!(refused("x", &["a_b", "A-b"], 0.0), "label 2 reads as another one does (labels)");
         assert_eq!(refused("x", &["a", "b"], 1.5), "1.5 is not between 0 and 1 (min_confidence)");
-    }
-
-    #[test]
-    fn a_label_is_read_as_words() {
-        assert_eq!(words("card_not-working"), "card not working");
     }
 }
