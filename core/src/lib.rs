@@ -30,6 +30,7 @@ pub use inspect::{ModelInfo, TensorSummary, inspect};
 pub use model::{CachePrecision, EncoderConfig, ModelConfig, Pooling, RopeScaling};
 pub use quantize::{Quantized, quantize};
 pub use runtime::{CancelToken, MemoryPressure};
+pub use task::annotate::{Annotation, Annotator, Flag, Transaction};
 pub use task::chat::Chat;
 pub use task::classify::{
     Abstention, Classification, Classifier, ClassifierReport, ClassifyOptions, Evidence, LabelScore, LabelledText,

@@ -3,6 +3,7 @@
 //! A small model is weak at open generation and strong as a scorer. So each function is built around choices that the model
 //! scores (a label, a sentence of the source, a span of the text) and leaves the rest to rules that can't invent.
 
+pub mod annotate;
 pub mod chat;
 pub mod classify;
 mod prompt;

@@ -1,5 +1,6 @@
 //! The commands, one file each. A new one is a file, a row of the enum and an arm of `run`.
 
+mod annotate;
 mod batch;
 mod bench;
 mod bench_shape;
@@ -24,6 +25,8 @@ use clap::Subcommand;
 /// What `minnow` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Notes merchant, category and what stands out beside transactions
+    Annotate(annotate::Args),
     /// Answers the rows of an evaluation set
     Batch(batch::Args),
     /// Measures speed and memory
@@ -62,6 +65,7 @@ impl Command {
     /// Does it.
     pub fn run(self, global: &GlobalArgs) -> Result<()> {
         match self {
+            Self::Annotate(args) => annotate::run(&args, global),
             Self::Batch(args) => batch::run(&args, global),
             Self::Bench(args) => bench::run(&args, global),
             Self::BenchShape(args) => bench_shape::run(&args, global),
