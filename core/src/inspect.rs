@@ -41,13 +41,10 @@ pub struct TensorSummary {
 pub fn inspect(path: impl AsRef<Path>) -> Result<ModelInfo> {
     let path = path.as_ref();
     let file = ModelFile::open(path)?;
-    let (architecture, context) = match (file.metadata(), file.config()) {
-        (Some(metadata), _) => {
-            let architecture = metadata.require_str("general.architecture").map_err(|error| error.in_file(path))?;
-            (architecture.to_owned(), metadata.usize(&format!("{architecture}.context_length"))?)
-        }
-        (None, Some(config)) => (config.model_type.clone().unwrap_or_default(), config.max_position_embeddings),
-        (None, None) => (String::new(), None),
+    let architecture = file.architecture()?.to_owned();
+    let context = match file.metadata() {
+        Some(metadata) => metadata.usize(&format!("{architecture}.context_length"))?,
+        None => file.config().and_then(|config| config.max_position_embeddings),
     };
     let tensors: Vec<_> = file
         .tensors()

@@ -12,6 +12,7 @@ mod demo;
 mod eval;
 mod guide;
 mod ios;
+mod machine;
 mod mobile;
 mod model;
 mod rust;

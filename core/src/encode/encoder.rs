@@ -162,7 +162,7 @@ impl Encoder {
     /// Gives the weights' memory back under [`MemoryPressure::Critical`]; the next call reads them again. Work that is running goes on.
     pub fn trim(&self, pressure: MemoryPressure) {
         if pressure == MemoryPressure::Critical {
-            self.model().give_up();
+            self.shared.model().give_up();
         }
     }
 
@@ -179,21 +179,20 @@ impl Encoder {
         cancel: &CancelToken,
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<Vec<f32>>> {
-        let (last, width) = (self.config().num_hidden_layers, self.dimensions());
         let mut embeddings = Vec::with_capacity(texts.len());
         // tokens are made as they are needed: those of a hundred thousand texts would be gigabytes
         for some in texts.chunks(BATCH_TOKENS / 2) {
             let ids: Vec<Vec<u32>> = some.iter().map(|text| self.ids(text.as_ref())).collect::<Result<_>>()?;
-            self.states(&ids, &[last], cancel, |states| {
-                let mut embedding = vec![0.0; width];
-                match self.config().pooling {
-                    Pooling::Mean => mean_into(states[0], &mut embedding),
-                    Pooling::Cls => embedding.copy_from_slice(&states[0][..width]),
+            for batch in batches(&ids) {
+                let states = self.step(batch, cancel)?;
+                let mut rest = &states[..];
+                for text in batch {
+                    let (of_text, after) = rest.split_at(text.len() * self.dimensions());
+                    embeddings.push(self.pooled(of_text));
+                    rest = after;
+                    progress(embeddings.len());
                 }
-                normalize(&mut embedding);
-                embeddings.push(embedding);
-                progress(embeddings.len());
-            })?;
+            }
         }
         tracing::debug!(texts = texts.len(), "embedded");
         Ok(embeddings)
@@ -203,7 +202,7 @@ impl Encoder {
     ///
     /// # Errors
     /// `InvalidInput` for a text of more than 16 MiB.
-    pub(crate) fn ids(&self, text: &str) -> Result<Vec<u32>> {
+    fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids = self.tokenizer().encode(text, SpecialTokens::AsText)?;
         ids.truncate(self.config().max_tokens - 2);
         ids.insert(0, self.shared.start);
@@ -211,65 +210,41 @@ impl Encoder {
         Ok(ids)
     }
 
-    /// Runs texts and gives `each`, in their order, the states of its tokens at some layers: 0 is what goes into the first layer, n what comes out
-    /// of the nth.
-    ///
-    /// # Shapes
-    /// `texts`: 1 to `max_position_embeddings` ids each; `each` gets a row-major `[tokens, hidden_size]` for each of `layers`
-    /// # Errors
-    /// `Device` where the device failed; `Cancelled`.
-    pub(crate) fn states(
-        &self,
-        texts: &[Vec<u32>],
-        layers: &[usize],
-        cancel: &CancelToken,
-        mut each: impl FnMut(&[&[f32]]),
-    ) -> Result<()> {
-        let width = self.dimensions();
-        for batch in batches(texts) {
-            let states = self.step(batch, layers, cancel)?;
-            let mut start = 0;
-            for text in batch {
-                let rows = start * width..(start + text.len()) * width;
-                let of_text: Vec<&[f32]> = states.iter().map(|layer| &layer[rows.clone()]).collect();
-                each(&of_text);
-                start += text.len();
-            }
+    /// A text's embedding from the states of its tokens, `[tokens, hidden_size]`.
+    fn pooled(&self, states: &[f32]) -> Vec<f32> {
+        let mut embedding = vec![0.0; self.dimensions()];
+        match self.config().pooling {
+            Pooling::Mean => mean_into(states, &mut embedding),
+            Pooling::Cls => embedding.copy_from_slice(&states[..self.dimensions()]),
         }
-        Ok(())
+        normalize(&mut embedding);
+        embedding
     }
 
-    /// The states of a batch at some layers.
-    fn step(&self, batch: &[Vec<u32>], layers: &[usize], cancel: &CancelToken) -> Result<Vec<Vec<f32>>> {
+    /// The states of a batch's tokens, `[tokens of all texts, hidden_size]`.
+    fn step(&self, batch: &[Vec<u32>], cancel: &CancelToken) -> Result<Vec<f32>> {
         let shared = &*self.shared;
         let _turn = shared.turns.take(cancel)?;
-        let work = || {
-            let states = shared.weights()?.forward(batch)?;
-            let read = |layer: &usize| {
-                let state = states.get(*layer).cloned();
-                let state = state.ok_or_else(|| Error::Internal { what: format!("no states of layer {layer}") })?;
-                let values = to_host(state, &shared.device)?;
-                if values.iter().all(|value| value.is_finite()) {
-                    return Ok(values);
-                }
-                Err(shared.device.error("the encoder gave numbers that are none: its weights are damaged"))
-            };
-            layers.iter().map(read).collect()
-        };
         cancel.check()?;
+        let work = || {
+            let states = to_host(shared.weights()?.forward(batch)?, &shared.device)?;
+            if states.iter().all(|value| value.is_finite()) {
+                return Ok(states);
+            }
+            Err(shared.device.error("the encoder gave numbers that are none: its weights are damaged"))
+        };
         guarded(|| shared.device.name(), || shared.pool.install(|| shared.device.run(work)))
-    }
-
-    fn model(&self) -> MutexGuard<'_, Held<Bert>> {
-        self.shared.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shared {
+    fn model(&self) -> MutexGuard<'_, Held<Bert>> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The weights, read again where a trim gave them up.
     fn weights(&self) -> Result<Arc<Bert>> {
-        let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
-        model.get(|| {
+        self.model().get(|| {
             let file = ModelFile::open(&self.path)?;
             if EncoderConfig::from_file(&file).map_err(|error| error.in_file(&self.path))? != self.config {
                 let what = "this is another encoder than the one that was opened here";
@@ -287,11 +262,8 @@ impl std::fmt::Debug for Encoder {
 }
 
 fn check_architecture(file: &ModelFile) -> Result<()> {
-    let architecture = match (file.metadata(), file.config()) {
-        (Some(metadata), _) => metadata.require_str("general.architecture").map_err(|e| e.in_file(file.path()))?,
-        (None, config) => config.and_then(|config| config.model_type.as_deref()).unwrap_or_default(),
-    };
-    if architecture == ARCHITECTURE {
+    let architecture = file.architecture()?;
+    if Encoder::implements(architecture) {
         return Ok(());
     }
     let what = format!("architecture `{architecture}` is no encoder that is implemented");
@@ -315,7 +287,7 @@ fn batches(texts: &[Vec<u32>]) -> impl Iterator<Item = &[Vec<u32>]> {
 }
 
 /// The mean of the rows of `states`, `[tokens, out.len()]`.
-pub(crate) fn mean_into(states: &[f32], out: &mut [f32]) {
+fn mean_into(states: &[f32], out: &mut [f32]) {
     let rows = states.chunks_exact(out.len());
     let scale = 1.0 / rows.len().max(1) as f32;
     for row in rows {
@@ -325,7 +297,7 @@ pub(crate) fn mean_into(states: &[f32], out: &mut [f32]) {
 }
 
 /// Gives a vector length 1; zeros stay.
-pub(crate) fn normalize(vector: &mut [f32]) {
+fn normalize(vector: &mut [f32]) {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
     if length > 0.0 {
         vector.iter_mut().for_each(|x| *x /= length);

@@ -131,6 +131,19 @@ impl ModelFile {
         }
     }
 
+    /// The family as the file names it: `llama`, `bert`; empty for a config.json that doesn't say.
+    ///
+    /// # Errors
+    /// `ModelFile` for GGUF metadata without one.
+    pub fn architecture(&self) -> Result<&str> {
+        match &self.header {
+            Header::Gguf(metadata) => {
+                metadata.require_str("general.architecture").map_err(|error| error.in_file(&self.path))
+            }
+            Header::Safetensors(config) => Ok(config.model_type.as_deref().unwrap_or_default()),
+        }
+    }
+
     /// All tensors, in the order of the file.
     pub fn tensors(&self) -> &[TensorInfo] {
         &self.tensors

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// # Errors
 /// `Unsupported` for a family that isn't converted here, or a tokenizer that GGUF can't describe.
 pub(super) fn source(file: &ModelFile) -> Result<Source> {
-    let architecture = file.config().and_then(|config| config.model_type.as_deref()).unwrap_or_default();
+    let architecture = file.architecture()?;
     if !Encoder::implements(architecture) {
         let what = format!("quantising a folder of safetensors of the family `{architecture}`");
         return Err(Error::unsupported(what, "convert it to GGUF first, with llama.cpp's script"));
@@ -23,7 +23,7 @@ pub(super) fn source(file: &ModelFile) -> Result<Source> {
         .ok_or_else(|| Error::unsupported("this encoder has no tokenizer", "put tokenizer.json beside the weights"))?;
     tokenizer.check_vocabulary(config.vocab_size).map_err(|error| error.in_file(file.path()))?;
     let mut metadata = numbers(&config);
-    for (key, value) in tokenizer.described_as_wordpiece(config.vocab_size)? {
+    for (key, value) in vocabulary(&tokenizer, config.vocab_size)? {
         metadata.insert(key, value);
     }
     Ok(Source { metadata, tensors: tensors(file, &config) })
@@ -98,32 +98,30 @@ fn gguf_name(name: &str) -> Option<String> {
     Some(format!("{}{index}.{to_part}.{kind}", to.layer))
 }
 
-impl Tokenizer {
-    /// The keys and values that tell this vocabulary in GGUF, with tokens that nobody uses up to `rows`.
-    ///
-    /// # Errors
-    /// `Unsupported` for a tokenizer that isn't WordPiece in lower case.
-    fn described_as_wordpiece(&self, rows: usize) -> Result<Vec<(&'static str, Value)>> {
-        let (tokens, types) = self.wordpieces(rows)?;
-        let special = |id: Option<u32>| Value::from(id.unwrap_or_default());
-        let mut keys = vec![
-            ("tokenizer.ggml.model", "bert".into()),
-            ("tokenizer.ggml.pre", "default".into()),
-            ("tokenizer.ggml.tokens", Array::of_strings(&tokens).into()),
-            ("tokenizer.ggml.token_type", Array::of_i32s(&types).into()),
-            ("tokenizer.ggml.bos_token_id", special(self.bos())),
-            ("tokenizer.ggml.eos_token_id", special(self.eos())),
-            ("tokenizer.ggml.cls_token_id", special(self.bos())),
-            ("tokenizer.ggml.seperator_token_id", special(self.eos())),
-        ];
-        let named = [
-            ("tokenizer.ggml.unknown_token_id", "[UNK]"),
-            ("tokenizer.ggml.padding_token_id", "[PAD]"),
-            ("tokenizer.ggml.mask_token_id", "[MASK]"),
-        ];
-        keys.extend(named.iter().filter_map(|(key, text)| Some((*key, self.token_id(text)?.into()))));
-        Ok(keys)
-    }
+/// The keys and values that tell a tokenizer's vocabulary in GGUF, with tokens that nobody uses up to `rows`.
+///
+/// # Errors
+/// `Unsupported` for a tokenizer that isn't WordPiece in lower case.
+fn vocabulary(tokenizer: &Tokenizer, rows: usize) -> Result<Vec<(&'static str, Value)>> {
+    let (tokens, types) = tokenizer.wordpieces(rows)?;
+    let special = |id: Option<u32>| Value::from(id.unwrap_or_default());
+    let mut keys = vec![
+        ("tokenizer.ggml.model", "bert".into()),
+        ("tokenizer.ggml.pre", "default".into()),
+        ("tokenizer.ggml.tokens", Array::of_strings(&tokens).into()),
+        ("tokenizer.ggml.token_type", Array::of_i32s(&types).into()),
+        ("tokenizer.ggml.bos_token_id", special(tokenizer.bos())),
+        ("tokenizer.ggml.eos_token_id", special(tokenizer.eos())),
+        ("tokenizer.ggml.cls_token_id", special(tokenizer.bos())),
+        ("tokenizer.ggml.seperator_token_id", special(tokenizer.eos())),
+    ];
+    let named = [
+        ("tokenizer.ggml.unknown_token_id", "[UNK]"),
+        ("tokenizer.ggml.padding_token_id", "[PAD]"),
+        ("tokenizer.ggml.mask_token_id", "[MASK]"),
+    ];
+    keys.extend(named.iter().filter_map(|(key, text)| Some((*key, tokenizer.token_id(text)?.into()))));
+    Ok(keys)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ mod encoder;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::format::gguf::{TensorSpec, Writer};
-use crate::format::{BlockFormat, Metadata, ModelFile, TensorInfo};
+use crate::format::{BlockFormat, Metadata, ModelFile, TensorInfo, replace};
 use crate::tensor::{dequantize_row, quantize_row};
 use crate::{Error, Location, Result};
 
@@ -38,8 +38,8 @@ const ROWS: usize = 1024;
 /// Writes the GGUF file `input`, or an encoder's folder of safetensors, to the GGUF file `output` with its matrices in `format`; `progress` is told
 /// the elements done and in all.
 ///
-/// Vectors and an encoder's tables of positions and types stay as they are, and so do a quantised embedding and output matrix, unless `format` isn't quantised. A tensor is quantised from
-/// what its file holds: from 4 bits to other 4 bits, errors add up.
+/// Vectors and an encoder's tables of positions and types stay as they are, and so do a quantised embedding and output matrix, unless `format` isn't
+/// quantised. A tensor is quantised from what its file holds: from 4 bits to other 4 bits, errors add up.
 ///
 /// # Errors
 /// `Unsupported` for a format that can't be written, a decoder's folder of safetensors, or rows that are no whole blocks; `InvalidInput` where
@@ -66,14 +66,7 @@ pub fn quantize(
     metadata.insert("general.file_type", file_type(format)?);
     metadata.insert("general.quantization_version", 2u32);
 
-    let partial = partial(output);
-    let written = write(&file, &tensors, &specs, &metadata, &partial, progress)
-        .and_then(|()| fs::rename(&partial, output).map_err(|error| Error::io("rename", &partial, error)));
-    if let Err(error) = written {
-        // what can't be removed either was never made
-        let _ = fs::remove_file(&partial);
-        return Err(error);
-    }
+    replace(output, |partial| write(&file, &tensors, &specs, &metadata, partial, progress))?;
     let mut type_counts = BTreeMap::new();
     for spec in &specs {
         *type_counts.entry(spec.format.name().to_owned()).or_default() += 1;
@@ -115,12 +108,6 @@ fn file_type(format: BlockFormat) -> Result<u32> {
             Err(Error::unsupported(format!("quantising to {format}"), "use Q8_0, Q5_1, Q5_0, Q4_1 or Q4_0"))
         }
     }
-}
-
-fn partial(output: &Path) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
 }
 
 fn write(
@@ -168,6 +155,8 @@ fn convert(info: &TensorInfo, format: BlockFormat, rows: &[u8], row_bytes: usize
 mod tests {
     use super::*;
 
+    use std::path::PathBuf;
+
     use crate::format::Value;
 
     /// A file with an embedding, a matrix of 3 rows and a vector.
@@ -212,7 +201,7 @@ mod tests {
         for (i, x) in row.iter().enumerate() {
             assert!((x - ((64 + i) % 15) as f32 + 7.0).abs() < 0.05, "{i}: {x}");
         }
-        assert!(!partial(&to).exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask bench --kernels`: the CPU's kernels alone, each beside a plain read of the same bytes.
 
-use super::machine::Machine;
+use crate::machine::Machine;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

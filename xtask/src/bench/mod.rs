@@ -5,13 +5,13 @@
 
 mod cases;
 mod kernels;
-pub mod machine;
 mod peer;
 mod plot;
 mod report;
 mod run;
 mod table;
 
+use crate::machine;
 use anyhow::{Context, Result};
 use cases::{CASES, Case};
 use clap::builder::PossibleValuesParser;

@@ -1,9 +1,9 @@
 //! What is kept of a measurement: a page, its plot and every run.
 
-use super::machine::Machine;
 use super::peer::Build;
 use super::run::Series;
 use super::{plot, table};
+use crate::machine::Machine;
 use anyhow::Result;
 use serde::Serialize;
 use std::path::Path;

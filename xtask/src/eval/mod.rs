@@ -6,7 +6,7 @@
 mod classify;
 mod page;
 
-use crate::{bench::machine, model};
+use crate::{machine, model};
 use anyhow::{Context, Result};
 use std::env;
 use std::path::{self, PathBuf};

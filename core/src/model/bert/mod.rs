@@ -158,14 +158,14 @@ impl Bert {
         })
     }
 
-    /// The hidden states of `texts`, one after the other: those that go into the first layer, and those that come out of each.
+    /// The hidden states of `texts` after the last layer, one text after the other.
     ///
     /// # Shapes
-    /// `texts`: 1 to `max_position_embeddings` ids each; gives `layers + 1` matrices `[tokens of all texts, hidden_size]`.
+    /// `texts`: 1 to `max_position_embeddings` ids each; gives `[tokens of all texts, hidden_size]`.
     ///
     /// # Errors
     /// `InvalidInput` for an id past the vocabulary.
-    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Vec<Tensor<2>>> {
+    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor<2>> {
         let limit = self.config.max_position_embeddings;
         if let Some(text) = texts.iter().find(|text| text.is_empty() || text.len() > limit) {
             return Err(Error::Internal { what: format!("a text of {} tokens for an encoder of {limit}", text.len()) });
@@ -176,12 +176,7 @@ impl Bert {
             |ids: &[u32], table: &Weight| table.embed(&StepInputs::new(ids, 0, &[], &self.device), 1.0, &self.device);
         let x = tensor::add(rows(&ids, &self.token_embeddings)?, rows(&positions, &self.position_embeddings)?);
         let x = self.norm(tensor::add(x, self.token_type.clone()), &self.embedding_norm);
-        let mut states = vec![x];
-        for layer in &self.layers {
-            let Some(x) = states.last().cloned() else { break };
-            states.push(self.layer(layer, x, &bounds));
-        }
-        Ok(states)
+        Ok(self.layers.iter().fold(x, |x, layer| self.layer(layer, x, &bounds)))
     }
 
     fn layer(&self, layer: &Layer, x: Tensor<2>, bounds: &Tensor<2, Int>) -> Tensor<2> {

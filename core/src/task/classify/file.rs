@@ -3,7 +3,7 @@
 //! GGUF, as models have it: its parser is checked against hostile files already, and 8-bit blocks keep a head at a few hundred kilobytes. What
 //! it says about itself is under `head.`; the tensors are named below.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::head::{Head, Memory, Scaling};
 use super::lexical::PLACES;
 use super::logistic::{Weights, turned};
 use crate::format::gguf::{TensorSpec, Writer};
-use crate::format::{Array, BlockFormat, Metadata, ModelFile};
+use crate::format::{Array, BlockFormat, Metadata, ModelFile, replace};
 use crate::tensor::{dequantize_row, quantize_row};
 use crate::{Error, Location, Result};
 
@@ -32,16 +32,7 @@ const MAX_WIDTH: usize = 1 << 16;
 /// # Errors
 /// `Io` where the system refuses; what was there is left alone then.
 pub(super) fn save(head: &Head, path: &Path) -> Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    let partial = Path::new(&name);
-    let written = write(head, partial)
-        .and_then(|()| fs::rename(partial, path).map_err(|error| Error::io("rename", partial, error)));
-    if written.is_err() {
-        // what can't be removed either was never made
-        let _ = fs::remove_file(partial);
-    }
-    written
+    replace(path, |partial| write(head, partial))
 }
 
 fn write(head: &Head, path: &Path) -> Result<()> {
@@ -52,7 +43,6 @@ fn write(head: &Head, path: &Path) -> Result<()> {
     metadata.insert(VERSION_KEY, VERSION);
     metadata.insert("head.labels", Array::of_strings(&head.labels));
     metadata.insert("head.dense", dense as u32);
-    metadata.insert("head.l2", head.l2);
     metadata.insert("head.lexical", head.scaling.lexical);
     metadata.insert("head.examples", Array::of_f32s(&examples));
     metadata.insert("head.temperature", temperature);
@@ -108,8 +98,7 @@ pub(super) fn load(path: &Path) -> Result<Head> {
 
 fn read(file: &ModelFile) -> Result<Head> {
     let fault = |what: String, key: &str| Error::model_file(what, Location::part(key));
-    let metadata =
-        file.metadata().filter(|metadata| metadata.str("general.architecture").ok().flatten() == Some(ARCHITECTURE));
+    let metadata = file.metadata().filter(|_| file.architecture().is_ok_and(|name| name == ARCHITECTURE));
     let metadata = metadata.ok_or_else(|| fault("this is no head of a classifier".into(), "general.architecture"))?;
     let version = metadata.require_usize(VERSION_KEY)?;
     if version != VERSION as usize {
@@ -177,7 +166,6 @@ fn read(file: &ModelFile) -> Result<Head> {
         },
         weights,
         calibration,
-        l2: finite("head.l2")?,
         probe: floats("head.probe")?,
         labels,
     })

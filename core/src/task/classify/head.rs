@@ -45,8 +45,7 @@ impl Scaling {
         let usual = variance.iter().sum::<f32>() / width.max(1) as f32;
         let floor = usual.max(1e-6) / count.min(100.0);
         let factor = variance.iter().map(|variance| 1.0 / ((variance + floor) * width as f32).sqrt()).collect();
-        let counts: Vec<Sparse> = texts.iter().map(|text| text.counts.clone()).collect();
-        Self { mean, factor, rarity: lexical::rarity(&counts), lexical }
+        Self { mean, factor, rarity: lexical::rarity(texts.iter().map(|text| &text.counts)), lexical }
     }
 
     pub(super) fn apply(&self, raw: &RawFeatures) -> Features {
@@ -57,7 +56,7 @@ impl Scaling {
 }
 
 /// What is kept of a label's examples, so that later ones don't make the head forget them: how many there were, and the mean of their features.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Memory {
     pub(super) examples: f32,
     /// `[dense]`
@@ -75,8 +74,6 @@ pub(super) struct Head {
     pub(super) calibration: Calibration,
     /// One a label.
     pub(super) memory: Vec<Memory>,
-    /// Strength of the pull towards small weights that cross-validation chose.
-    pub(super) l2: f32,
     /// The encoder's vector for a fixed text, by which another encoder is told.
     pub(super) probe: Vec<f32>,
 }

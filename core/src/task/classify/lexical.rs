@@ -2,7 +2,7 @@
 //!
 //! Words, pairs of neighbours and runs of three and four characters inside a word are hashed into a fixed number of places (the hashing
 //! trick, Weinberger et al. 2009, with its signs), so that there is no vocabulary to keep. Counts are damped by a logarithm, weighted by how few texts
-//! have them (Spärck Jones 1972) and scaled to length 1.
+//! have them (Spärck Jones 1972) and scaled to one length.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) fn counts(text: &str) -> Sparse {
     let words: Vec<&str> = lower.split_word_bounds().filter(|word| !word.trim().is_empty()).collect();
     let mut features: BTreeMap<u64, f32> = BTreeMap::new();
     let mut count = |kind: u8, parts: &[&str]| {
-        // lengths between the parts keep "ab c" and "a bc" apart
+        // a byte that is in no text keeps "ab c" and "a bc" apart
         let mut bytes = vec![kind];
         for part in parts {
             bytes.extend_from_slice(part.as_bytes());
@@ -62,13 +62,13 @@ pub(super) fn counts(text: &str) -> Sparse {
     Sparse { places, values }
 }
 
-/// How much a place says: the logarithm of the share of texts that have nothing there.
-pub(super) fn rarity(texts: &[Sparse]) -> Vec<f32> {
+/// How much a place says: one more than the logarithm of how many times as many texts there are as have something there.
+pub(super) fn rarity<'a>(texts: impl ExactSizeIterator<Item = &'a Sparse>) -> Vec<f32> {
+    let all = texts.len() as f32;
     let mut having = vec![0u32; PLACES];
-    for place in texts.iter().flat_map(|text| &text.places) {
+    for place in texts.flat_map(|text| &text.places) {
         having[usize::from(*place)] += 1;
     }
-    let all = texts.len() as f32;
     having.iter().map(|having| ((1.0 + all) / (1.0 + *having as f32)).ln() + 1.0).collect()
 }
 
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_vector_has_the_length_asked_for_and_rare_places_weigh_more() {
         let texts = ["my card", "my money", "my account"].map(counts);
-        let rarity = rarity(&texts);
+        let rarity = rarity(texts.iter());
         let weighed = weigh(counts("my card"), &rarity, 0.5);
         let length = weighed.values.iter().map(|x| x * x).sum::<f32>().sqrt();
         assert!((length - 0.5).abs() < 1e-6);

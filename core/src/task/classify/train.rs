@@ -78,15 +78,11 @@ pub(super) fn train(
         true => (&STRENGTHS[..], weak.held_out),
         false => (&STRENGTHS[..1], strong.held_out),
     };
-    let l2 = chosen.last().copied().unwrap_or_default();
-    tracing::debug!(l2, length, folds = folds.count, loss = loss(&held_out), "regularisation chosen");
+    tracing::debug!(l2 = chosen.last(), length, folds = folds.count, loss = loss(&held_out), "regularisation chosen");
     let calibration = Calibration::of(&held_out).unwrap_or_else(|| Calibration::unknown(1.0));
 
     let scaled = Scaled::new(set, set.rows.clone(), length);
-    let mut weights = scaled.start();
-    for strength in chosen {
-        weights = scaled.fit(weights, *strength, cancel)?;
-    }
+    let weights = scaled.fit(scaled.start(), chosen, cancel)?;
     step();
     Ok(Head {
         labels: set.labels.clone(),
@@ -94,7 +90,6 @@ pub(super) fn train(
         scaling: scaled.scaling,
         weights,
         calibration,
-        l2,
         probe,
     })
 }
@@ -138,10 +133,8 @@ impl Folds<'_> {
                 continue;
             }
             let scaled = Scaled::new(self.set, others, length);
-            let mut weights = start.and_then(|start| start.get(fold).cloned()).unwrap_or_else(|| scaled.start());
-            for strength in strengths {
-                weights = scaled.fit(weights, *strength, cancel)?;
-            }
+            let start = start.and_then(|start| start.get(fold).cloned()).unwrap_or_else(|| scaled.start());
+            let weights = scaled.fit(start, strengths, cancel)?;
             for (row, _) in rows().filter(|(_, at)| **at == fold) {
                 let scores = weights.scores(&scaled.scaling.apply(&self.set.texts[row.text].raw));
                 let familiarity = familiarity(&scores);
@@ -180,17 +173,20 @@ impl Scaled {
         Weights::zeros(self.scaling.mean.len(), self.labels)
     }
 
-    fn fit(&self, start: Weights, l2: f32, cancel: &CancelToken) -> Result<Weights> {
+    /// With one strength after the other.
+    fn fit(&self, start: Weights, strengths: &[f32], cancel: &CancelToken) -> Result<Weights> {
         let rows =
             self.rows.iter().map(|(features, label, weight)| Example { features, label: *label, weight: *weight });
         let names = self.names.iter().map(|(features, label)| Example { features, label: *label, weight: 1.0 });
-        fit(&Matrix::new(rows.chain(names).collect()), start, None, Search { l2, most_steps: STEPS }, cancel)
+        let matrix = Matrix::new(rows.chain(names).collect());
+        strengths
+            .iter()
+            .try_fold(start, |weights, l2| fit(&matrix, weights, None, Search { l2: *l2, most_steps: STEPS }, cancel))
     }
 
     fn memory(&self) -> Vec<Memory> {
         let dense = self.scaling.mean.len();
-        let empty = Memory { examples: 0.0, dense: vec![0.0; dense], lexical: vec![0.0; PLACES] };
-        let mut memory = vec![empty; self.labels];
+        let mut memory = vec![Memory::empty(dense); self.labels];
         for (features, label, count) in &self.rows {
             memory[*label].add(features, *count);
         }
@@ -204,6 +200,10 @@ impl Scaled {
 }
 
 impl Memory {
+    pub(super) fn empty(dense: usize) -> Self {
+        Self { examples: 0.0, dense: vec![0.0; dense], lexical: vec![0.0; PLACES] }
+    }
+
     /// Another example, `count` times.
     pub(super) fn add(&mut self, features: &Features, count: f32) {
         self.examples += count;
