@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
-use minnow::{Assistant, CancelToken, ClassifyOptions, Engine, EngineOptions, MemoryPressure as Pressure, Pause};
+use minnow::{Assistant, CancelToken, Engine, EngineOptions, MemoryPressure as Pressure};
 
 use crate::chat::{NativeChat, OpenedChat};
+use crate::classification::{Classification, ClassifyOptions};
 use crate::error::{MinnowError, Result};
 use crate::jobs::{self, Jobs, lock};
 use crate::listener::{ProgressListener, Relay, report};
 use crate::log;
+use crate::rest::Rest;
 use crate::schedule::{Schedule, ScheduleOptions};
-use crate::types::{ChatOptions, Classification, MemoryPressure, ModelFacts, OpenOptions, SummarizeOptions, Summary};
+use crate::types::{ChatOptions, MemoryPressure, ModelFacts, OpenOptions, SummarizeOptions, Summary};
 
 /// An opened model and the functions it serves.
 #[derive(uniffi::Object)]
@@ -26,17 +28,7 @@ pub(crate) struct Shared {
     opened: Mutex<Option<Assistant>>,
     pub(crate) jobs: Jobs,
     chats: Mutex<Vec<Weak<Mutex<Option<OpenedChat>>>>>,
-    rest: Mutex<Rest>,
-    /// Held by who waits for a pause.
-    pausing: Mutex<()>,
-}
-
-/// Whether the model rests.
-#[derive(Default)]
-struct Rest {
-    /// Counts the calls that ended a pause: one that is still being waited for when it is ended counts no more.
-    resumed: u64,
-    pause: Option<Pause>,
+    rest: Arc<Rest>,
 }
 
 impl Shared {
@@ -77,13 +69,7 @@ pub async fn open_assistant(path: String, options: OpenOptions) -> Result<Arc<Na
     let assistant = opened.await?;
     let facts = facts(assistant.engine());
     let opened = Mutex::new(Some(assistant));
-    let shared = Shared {
-        opened,
-        jobs: Jobs::default(),
-        chats: Mutex::default(),
-        rest: Mutex::default(),
-        pausing: Mutex::default(),
-    };
+    let shared = Shared { opened, jobs: Jobs::default(), chats: Mutex::default(), rest: Arc::default() };
     Ok(Arc::new(NativeAssistant { shared: Arc::new(shared), facts }))
 }
 
@@ -124,22 +110,21 @@ impl NativeAssistant {
         self.shared.jobs.run(work).await
     }
 
-    /// Says which of `labels` a text has; below `min_confidence` none.
+    /// Says which of `labels` a text has; or none.
     pub async fn classify(
         &self,
         text: String,
         labels: Vec<String>,
-        min_confidence: Option<f32>,
+        options: ClassifyOptions,
         progress: Option<Arc<dyn ProgressListener>>,
     ) -> Result<Classification> {
         let assistant = self.shared.assistant()?;
         let work = move |cancel: &CancelToken| {
-            let mut options = ClassifyOptions::default();
-            options.min_confidence = min_confidence;
+            let options = options.into();
             let mut relay = Relay::new(cancel);
             let told = report(progress.as_ref(), &mut relay);
             let found = minnow::task::classify::classify(assistant.engine(), &text, &labels, &options, cancel, told);
-            relay.result(found.map_err(MinnowError::from).and_then(Classification::of))
+            relay.result(found.map_err(MinnowError::from).and_then(|found| Classification::of(found, &text)))
         };
         self.shared.jobs.run(work).await
     }
@@ -187,28 +172,12 @@ impl NativeAssistant {
     /// Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
     pub async fn pause(&self) -> Result<()> {
         let assistant = self.shared.assistant()?;
-        let (shared, resumed) = (self.shared.clone(), lock(&self.shared.rest).resumed);
-        jobs::detached(move |cancel| {
-            // one after the other, each for a step at most: the second finds the model at rest
-            let _alone = lock(&shared.pausing);
-            if lock(&shared.rest).pause.is_some() {
-                return Ok(());
-            }
-            let pause = assistant.engine().pause(cancel)?;
-            let mut rest = lock(&shared.rest);
-            if rest.resumed == resumed && !shared.jobs.is_closed() {
-                rest.pause = Some(pause);
-            }
-            Ok(())
-        })
-        .await
+        self.shared.rest.begin(self.shared.jobs.clone(), move |cancel| assistant.engine().pause(cancel)).await
     }
 
     /// Ends a pause. Returns at once; without one it does nothing.
     pub fn resume(&self) {
-        let mut rest = lock(&self.shared.rest);
-        rest.resumed += 1;
-        rest.pause = None;
+        self.shared.rest.end();
     }
 
     /// Cancels what runs and gives the model up. Returns at once; calls that were running end with `Closed`.

@@ -19,8 +19,8 @@ use crate::java;
 /// Jobs of one assistant that run at once: a long answer, and others that need not wait for its end.
 const MAX_RUNNING: usize = 4;
 
-/// The jobs of one assistant.
-#[derive(Default)]
+/// The jobs of one assistant, or of whatever else is open.
+#[derive(Clone, Default)]
 pub(crate) struct Jobs {
     state: Arc<Mutex<State>>,
 }

@@ -5,19 +5,25 @@
 //! hand-written Kotlin and Swift beside the generated code, which may change from one version to the next.
 //!
 //! ```text
-//! assistant, chat, store ── what an app holds
-//!   ├─ types, schedule ── what goes in and comes out
-//!   ├─ jobs ── threads, cancel, close
+//! assistant, chat, encoder, classifier, annotator, store ── what an app holds
+//!   ├─ types, classification, schedule ── what goes in and comes out
+//!   ├─ jobs, opened, rest ── threads, cancel, close, pause
 //!   └─ error, log, java ── what the platforms want to know
 //! ```
 
+mod annotator;
 mod assistant;
 mod chat;
+mod classification;
+mod classifier;
+mod encoder;
 mod error;
 mod java;
 mod jobs;
 mod listener;
 mod log;
+mod opened;
+mod rest;
 mod schedule;
 mod store;
 mod transport;

@@ -75,8 +75,13 @@ pub(crate) fn report<'r>(
     listener: Option<&'r Arc<dyn ProgressListener>>,
     relay: &'r mut Relay<'_>,
 ) -> impl FnMut(f32) + 'r {
+    /// Less than this is no news: a training of thousands of texts would tell of each.
+    const STEP: f32 = 0.005;
+    let mut told = 0.0;
     move |share| {
-        if let Some(listener) = listener {
+        let is_news = share >= told + STEP || (share >= 1.0 && told < 1.0);
+        if let Some(listener) = listener.filter(|_| is_news) {
+            told = share;
             relay.tell(|| listener.on_progress(share));
         }
     }

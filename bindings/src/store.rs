@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use minnow::Engine;
+use minnow::{Encoder, Engine};
 use minnow_models::{
     CancelToken as FetchCancel, Catalogue, Fetch, FetchOptions, HttpFetch, ModelEntry, ModelState, Progress, Stage,
     Store,
@@ -139,7 +139,7 @@ impl NativeStore {
         let store = self.store.clone();
         with_fetch_cancel(move |cancel| {
             let architecture = &store.catalogue().get(&name)?.architecture;
-            if !Engine::implements(architecture) {
+            if !can_run(architecture) {
                 let reason = format!("this build can't run architecture `{architecture}` ({name})");
                 return Err(MinnowError::Unsupported { reason });
             }
@@ -198,6 +198,11 @@ async fn with_fetch_cancel<T: Send + 'static>(
     jobs::detached(move |_| work(cancel)).await
 }
 
+/// Whether this build has code for a model family.
+fn can_run(architecture: &str) -> bool {
+    Engine::implements(architecture) || Encoder::implements(architecture)
+}
+
 fn stage(stage: Stage) -> FetchStage {
     match stage {
         Stage::Waiting => FetchStage::Waiting,
@@ -216,7 +221,7 @@ fn description(model: &ModelEntry, state: ModelState) -> ModelDescription {
         licence_url: model.licence.url.clone(),
         licence_must_be_accepted: model.licence.accept,
         status: match state {
-            _ if !Engine::implements(&model.architecture) => FeatureStatus::Unavailable,
+            _ if !can_run(&model.architecture) => FeatureStatus::Unavailable,
             ModelState::Unavailable => FeatureStatus::Unavailable,
             ModelState::Downloadable => FeatureStatus::Downloadable,
             ModelState::Downloading => FeatureStatus::Downloading,

@@ -22,6 +22,16 @@ pub enum DeviceChoice {
     Cpu,
 }
 
+impl From<DeviceChoice> for DevicePreference {
+    fn from(choice: DeviceChoice) -> Self {
+        match choice {
+            DeviceChoice::Auto => Self::Auto,
+            DeviceChoice::Gpu => Self::Gpu,
+            DeviceChoice::Cpu => Self::Cpu,
+        }
+    }
+}
+
 /// How a model is opened.
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct OpenOptions {
@@ -35,12 +45,7 @@ pub struct OpenOptions {
 
 impl From<OpenOptions> for EngineOptions {
     fn from(options: OpenOptions) -> Self {
-        let device = match options.device {
-            DeviceChoice::Auto => DevicePreference::Auto,
-            DeviceChoice::Gpu => DevicePreference::Gpu,
-            DeviceChoice::Cpu => DevicePreference::Cpu,
-        };
-        let mut opened = Self::default().device(device).cache_precision(CachePrecision::Auto);
+        let mut opened = Self::default().device(options.device.into()).cache_precision(CachePrecision::Auto);
         if let Some(threads) = options.threads {
             opened = opened.threads(threads as usize);
         }
@@ -207,42 +212,6 @@ impl Summary {
             text: summary.text,
             confidence: summary.confidence,
             served_by: AnswerSource::of(summary.served_by)?,
-        })
-    }
-}
-
-/// Which label a text has.
-#[derive(Debug, Clone, PartialEq, uniffi::Record)]
-pub struct Classification {
-    /// The label; none: the model does not know.
-    pub label: Option<String>,
-    /// Probability that the best label is right, as the model sees it.
-    pub confidence: f32,
-    /// Every label, the likeliest first.
-    pub scores: Vec<LabelScore>,
-    /// Who answered.
-    pub served_by: AnswerSource,
-}
-
-/// A label and its probability.
-#[derive(Debug, Clone, PartialEq, uniffi::Record)]
-pub struct LabelScore {
-    /// The label.
-    pub label: String,
-    /// Its probability among the labels given.
-    pub probability: f32,
-}
-
-impl Classification {
-    /// The core's value.
-    pub(crate) fn of(found: minnow::Classification) -> Result<Self> {
-        let scores =
-            found.scores.into_iter().map(|score| LabelScore { label: score.label, probability: score.probability });
-        Ok(Self {
-            label: found.label,
-            confidence: found.confidence,
-            scores: scores.collect(),
-            served_by: AnswerSource::of(found.served_by)?,
         })
     }
 }

@@ -23,13 +23,13 @@ pub use assistant::Assistant;
 pub use encode::{Encoder, EncoderOptions};
 pub use error::{Error, Location, Result};
 pub use generate::{
-    Engine, EngineOptions, Finish, GenerateOptions, Generation, Overflow, Pause, Perplexity, Sampling, Session,
+    Engine, EngineOptions, Finish, GenerateOptions, Generation, Overflow, Perplexity, Sampling, Session,
     SessionOptions, Shape, log_probability, log_sum_exp, perplexity,
 };
 pub use inspect::{ModelInfo, TensorSummary, inspect};
-pub use model::{CachePrecision, EncoderConfig, ModelConfig, Pooling, RopeScaling};
+pub use model::{CachePrecision, ModelConfig, RopeScaling};
 pub use quantize::{Quantized, quantize};
-pub use runtime::{CancelToken, MemoryPressure};
+pub use runtime::{CancelToken, MemoryPressure, Pause};
 pub use task::annotate::{Annotation, Annotator, Flag, Transaction};
 pub use task::chat::Chat;
 pub use task::classify::{

@@ -1,19 +1,20 @@
-//! An opened encoder: weights on a device, its tokenizer, and the threads that run it.
+//! From texts to vectors, whatever makes them.
 //!
 //! Texts are cut into batches; a batch is one step, after which a cancel is seen and other callers get their turn.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::placement::{Placed, place};
+use super::pooling::normalize;
+use super::sentence::SentenceEncoder;
+use super::states::StateEncoder;
 use crate::format::ModelFile;
-use crate::model::bert::{ARCHITECTURE, Bert};
-use crate::model::{EncoderConfig, Pooling};
-use crate::runtime::{CancelToken, Held, MemoryPressure, Turns, guarded, thread_pool};
-use crate::tensor::{ComputeDevice, DevicePreference, DeviceReport, to_host};
-use crate::text::{SpecialTokens, Tokenizer};
-use crate::{Error, Location, Result};
+use crate::generate::Engine;
+use crate::model::bert::ARCHITECTURE;
+use crate::runtime::{CancelToken, MemoryPressure, Pause};
+use crate::tensor::{DevicePreference, DeviceReport};
+use crate::text::Tokenizer;
+use crate::{Error, Result};
 
 /// How an encoder is opened.
 #[derive(Debug, Clone, Default)]
@@ -56,22 +57,31 @@ const BATCH_TOKENS: usize = 1024;
 /// ```
 #[derive(Clone)]
 pub struct Encoder {
-    shared: Arc<Shared>,
+    embedder: Arc<dyn Embedder>,
 }
 
-struct Shared {
-    /// Where the weights come from, for when they were given up.
-    path: PathBuf,
-    config: EncoderConfig,
-    model: Mutex<Held<Bert>>,
-    tokenizer: Tokenizer,
-    /// The tokens around a text, `[CLS]` and `[SEP]`.
-    start: u32,
-    end: u32,
-    device: ComputeDevice,
-    report: DeviceReport,
-    pool: rayon::ThreadPool,
-    turns: Arc<Turns>,
+/// What makes vectors of texts.
+pub(super) trait Embedder: Send + Sync {
+    /// The model family.
+    fn architecture(&self) -> &str;
+    /// Elements of an embedding.
+    fn dimensions(&self) -> usize;
+    /// Tokens of a text that are read.
+    fn max_tokens(&self) -> usize;
+    fn tokenizer(&self) -> Result<&Tokenizer>;
+    fn device(&self) -> &DeviceReport;
+    fn pool(&self) -> &rayon::ThreadPool;
+    fn trim(&self, pressure: MemoryPressure);
+    fn pause(&self, cancel: &CancelToken) -> Result<Pause>;
+
+    /// The ids of a text with what is put around it, cut where the model stops reading.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a text of more than 16 MiB.
+    fn ids(&self, text: &str) -> Result<Vec<u32>>;
+
+    /// The vectors of some texts, of any length.
+    fn embed(&self, texts: &[Vec<u32>], cancel: &CancelToken) -> Result<Vec<Vec<f32>>>;
 }
 
 impl Encoder {
@@ -82,46 +92,20 @@ impl Encoder {
     /// `Device` where a GPU was asked for and there is none.
     pub fn open(path: impl AsRef<Path>, options: EncoderOptions) -> Result<Self> {
         let path = path.as_ref();
-        let started = Instant::now();
         let file = ModelFile::open(path)?;
         check_architecture(&file)?;
-        let config = EncoderConfig::from_file(&file).map_err(|error| error.in_file(path))?;
-        let tokenizer = Tokenizer::from_file(&file)?.ok_or_else(|| {
-            Error::unsupported("this encoder has no tokenizer", "put tokenizer.json beside the weights")
-        })?;
-        tokenizer.check_vocabulary(config.vocab_size).map_err(|error| error.in_file(path))?;
-        let (Some(start), Some(end)) = (tokenizer.bos(), tokenizer.eos()) else {
-            let what = "the tokenizer doesn't say which tokens start and end a text";
-            return Err(Error::model_file(what, Location::part("tokenizer_config.json")).in_file(path));
-        };
-        let pool = thread_pool(options.threads)?;
-        let placed = guarded(
-            || "the device that the weights went to".to_owned(),
-            || pool.install(|| place(&file, &config, options.device)),
-        )?;
-        let Placed { model, device, reason } = placed;
-        let report = DeviceReport { kind: device.kind(), name: device.name(), reason };
-        tracing::info!(
-            architecture = config.architecture,
-            device = report.name,
-            reason = report.reason,
-            threads = pool.current_num_threads(),
-            load_ms = started.elapsed().as_millis() as u64,
-            "encoder opened"
-        );
-        let shared = Shared {
-            path: path.to_owned(),
-            config,
-            model: Mutex::new(Held::new(model)),
-            tokenizer,
-            start,
-            end,
-            device,
-            report,
-            pool,
-            turns: Arc::default(),
-        };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { embedder: Arc::new(SentenceEncoder::open(&file, path, &options)?) })
+    }
+
+    /// An encoder made of a chat model's hidden states, for languages and texts that no encoder was trained for. It takes longer for a text than an
+    /// encoder does, and what is trained on it is less often right.
+    ///
+    /// It shares the engine's weights, threads and turns.
+    ///
+    /// # Errors
+    /// `Unsupported` for a model without a tokenizer.
+    pub fn from_engine(engine: &Engine) -> Result<Self> {
+        Ok(Self { embedder: Arc::new(StateEncoder::new(engine)?) })
     }
 
     /// Whether models of this family are encoders that can be opened, by the name that their files give it (`bert`).
@@ -129,47 +113,62 @@ impl Encoder {
         architecture == ARCHITECTURE
     }
 
-    /// The encoder's dimensions and constants.
-    pub fn config(&self) -> &EncoderConfig {
-        &self.shared.config
+    /// The model family, in the words of the model file.
+    pub fn architecture(&self) -> &str {
+        self.embedder.architecture()
     }
 
     /// Elements of an embedding.
     pub fn dimensions(&self) -> usize {
-        self.shared.config.hidden_size
+        self.embedder.dimensions()
+    }
+
+    /// Tokens of a text that are read, those that are put around it included; the rest is cut off. A folder of sentence-transformers says how
+    /// many the model was tuned on.
+    pub fn max_tokens(&self) -> usize {
+        self.embedder.max_tokens()
     }
 
     /// What the encoder runs on, and why.
     pub fn device(&self) -> &DeviceReport {
-        &self.shared.report
+        self.embedder.device()
     }
 
     /// CPU threads in use.
     pub fn threads(&self) -> usize {
-        self.shared.pool.current_num_threads()
+        self.embedder.pool().current_num_threads()
     }
 
     /// The encoder's tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.shared.tokenizer
+    ///
+    /// # Errors
+    /// `Unsupported` for a model without one.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.embedder.tokenizer()
     }
 
     /// Does work on the encoder's threads.
     pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        self.shared.pool.install(work)
+        self.embedder.pool().install(work)
     }
 
     /// Gives the weights' memory back under [`MemoryPressure::Critical`]; the next call reads them again. Work that is running goes on.
     pub fn trim(&self, pressure: MemoryPressure) {
-        if pressure == MemoryPressure::Critical {
-            self.shared.model().give_up();
-        }
+        self.embedder.trim(pressure);
+    }
+
+    /// Lets no batch run until the returned value is dropped, as [`Engine::pause`].
+    ///
+    /// # Errors
+    /// `Cancelled` where `cancel` came first.
+    pub fn pause(&self, cancel: &CancelToken) -> Result<Pause> {
+        self.embedder.pause(cancel)
     }
 
     /// The embeddings of texts, each of length 1 and [`dimensions`](Self::dimensions) elements: the scalar product of two is the cosine of the
     /// angle between them. `progress` gets the number of texts that are done.
     ///
-    /// Of a long text the first [`max_tokens`](EncoderConfig::max_tokens) are read, as in sentence-transformers. An empty text has an embedding too.
+    /// Of a long text the first [`max_tokens`](Self::max_tokens) are read, as in sentence-transformers. An empty text has an embedding too.
     ///
     /// # Errors
     /// `InvalidInput` for a text of more than 16 MiB; `Device` where the device failed; `Cancelled`.
@@ -182,14 +181,11 @@ impl Encoder {
         let mut embeddings = Vec::with_capacity(texts.len());
         // tokens are made as they are needed: those of a hundred thousand texts would be gigabytes
         for some in texts.chunks(BATCH_TOKENS / 2) {
-            let ids: Vec<Vec<u32>> = some.iter().map(|text| self.ids(text.as_ref())).collect::<Result<_>>()?;
+            let ids: Vec<Vec<u32>> = some.iter().map(|text| self.embedder.ids(text.as_ref())).collect::<Result<_>>()?;
             for batch in batches(&ids) {
-                let states = self.step(batch, cancel)?;
-                let mut rest = &states[..];
-                for text in batch {
-                    let (of_text, after) = rest.split_at(text.len() * self.dimensions());
-                    embeddings.push(self.pooled(of_text));
-                    rest = after;
+                for mut embedding in self.embedder.embed(batch, cancel)? {
+                    normalize(&mut embedding);
+                    embeddings.push(embedding);
                     progress(embeddings.len());
                 }
             }
@@ -197,67 +193,12 @@ impl Encoder {
         tracing::debug!(texts = texts.len(), "embedded");
         Ok(embeddings)
     }
-
-    /// The ids of a text with what is put around it, cut where the model stops reading.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a text of more than 16 MiB.
-    fn ids(&self, text: &str) -> Result<Vec<u32>> {
-        let mut ids = self.tokenizer().encode(text, SpecialTokens::AsText)?;
-        ids.truncate(self.config().max_tokens - 2);
-        ids.insert(0, self.shared.start);
-        ids.push(self.shared.end);
-        Ok(ids)
-    }
-
-    /// A text's embedding from the states of its tokens, `[tokens, hidden_size]`.
-    fn pooled(&self, states: &[f32]) -> Vec<f32> {
-        let mut embedding = vec![0.0; self.dimensions()];
-        match self.config().pooling {
-            Pooling::Mean => mean_into(states, &mut embedding),
-            Pooling::Cls => embedding.copy_from_slice(&states[..self.dimensions()]),
-        }
-        normalize(&mut embedding);
-        embedding
-    }
-
-    /// The states of a batch's tokens, `[tokens of all texts, hidden_size]`.
-    fn step(&self, batch: &[Vec<u32>], cancel: &CancelToken) -> Result<Vec<f32>> {
-        let shared = &*self.shared;
-        let _turn = shared.turns.take(cancel)?;
-        cancel.check()?;
-        let work = || {
-            let states = to_host(shared.weights()?.forward(batch)?, &shared.device)?;
-            if states.iter().all(|value| value.is_finite()) {
-                return Ok(states);
-            }
-            Err(shared.device.error("the encoder gave numbers that are none: its weights are damaged"))
-        };
-        guarded(|| shared.device.name(), || shared.pool.install(|| shared.device.run(work)))
-    }
-}
-
-impl Shared {
-    fn model(&self) -> MutexGuard<'_, Held<Bert>> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The weights, read again where a trim gave them up.
-    fn weights(&self) -> Result<Arc<Bert>> {
-        self.model().get(|| {
-            let file = ModelFile::open(&self.path)?;
-            if EncoderConfig::from_file(&file).map_err(|error| error.in_file(&self.path))? != self.config {
-                let what = "this is another encoder than the one that was opened here";
-                return Err(Error::model_file(what, Location::default()).in_file(&self.path));
-            }
-            Bert::load(&file, self.config.clone(), &self.device).map(Arc::new)
-        })
-    }
 }
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoder").field("config", self.config()).field("device", self.device()).finish_non_exhaustive()
+        let (architecture, device) = (self.architecture(), self.device());
+        f.debug_struct("Encoder").field("architecture", &architecture).field("device", device).finish_non_exhaustive()
     }
 }
 
@@ -286,24 +227,6 @@ fn batches(texts: &[Vec<u32>]) -> impl Iterator<Item = &[Vec<u32>]> {
     })
 }
 
-/// The mean of the rows of `states`, `[tokens, out.len()]`.
-fn mean_into(states: &[f32], out: &mut [f32]) {
-    let rows = states.chunks_exact(out.len());
-    let scale = 1.0 / rows.len().max(1) as f32;
-    for row in rows {
-        out.iter_mut().zip(row).for_each(|(out, x)| *out += x);
-    }
-    out.iter_mut().for_each(|out| *out *= scale);
-}
-
-/// Gives a vector length 1; zeros stay.
-fn normalize(vector: &mut [f32]) {
-    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if length > 0.0 {
-        vector.iter_mut().for_each(|x| *x /= length);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,17 +237,5 @@ mod tests {
         let lengths: Vec<Vec<usize>> = batches(&texts).map(|batch| batch.iter().map(Vec::len).collect()).collect();
         assert_eq!(lengths, [vec![1000, 24], vec![1], vec![1500], vec![3, 1021], vec![1]]);
         assert_eq!(batches(&[]).count(), 0);
-    }
-
-    #[test]
-    fn vectors_are_pooled_and_get_length_one() {
-        let mut mean = vec![0.0; 2];
-        mean_into(&[1.0, 2.0, 5.0, 6.0], &mut mean);
-        assert_eq!(mean, [3.0, 4.0]);
-        normalize(&mut mean);
-        assert_eq!(mean, [0.6, 0.8]);
-        let mut zeros = [0.0; 3];
-        normalize(&mut zeros);
-        assert_eq!(zeros, [0.0; 3]);
     }
 }

@@ -17,7 +17,7 @@ use super::session::{Session, SessionOptions};
 use super::snapshot::{Snapshot, SnapshotFolder};
 use crate::format::ModelFile;
 use crate::model::{self, CachePrecision, Decoder, KvCache, ModelConfig};
-use crate::runtime::{CancelToken, Held, MemoryPressure, Turn, Turns, guarded, thread_pool};
+use crate::runtime::{CancelToken, Held, MemoryPressure, Pause, Turns, guarded, thread_pool};
 use crate::tensor::{ComputeDevice, DeviceKind, DevicePreference, DeviceReport, rows, to_host};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Location, Result};
@@ -80,13 +80,6 @@ impl EngineOptions {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
-}
-
-/// A rest for the device, from [`Engine::pause`]: it ends when this is dropped.
-#[derive(Debug)]
-#[must_use]
-pub struct Pause {
-    _turn: Turn,
 }
 
 struct Shared {
@@ -251,7 +244,7 @@ impl Engine {
     /// # Errors
     /// `Cancelled` where `cancel` came first.
     pub fn pause(&self, cancel: &CancelToken) -> Result<Pause> {
-        Ok(Pause { _turn: self.shared.turns.take(cancel)? })
+        self.shared.turns.pause(cancel)
     }
 
     /// A new, empty conversation with this model.
@@ -344,6 +337,35 @@ impl Engine {
     /// Bytes of such a cache.
     pub(super) fn cache_bytes(&self, capacity: usize, max_rows: usize) -> u64 {
         KvCache::bytes(self.config(), capacity, max_rows, self.shared.cache_dtype)
+    }
+
+    /// The hidden states of a text's tokens after the first `layers` layers.
+    ///
+    /// # Shapes
+    /// 1 to the model's context of `ids`; gives `[ids, hidden_size]`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an id past the vocabulary; `Device` where the device failed; `Cancelled`.
+    pub(crate) fn states(&self, ids: &[u32], layers: usize, cancel: &CancelToken) -> Result<Vec<f32>> {
+        let Shared { config, device, cache_dtype, turns, pool, .. } = &*self.shared;
+        let _turn = turns.take(cancel)?;
+        cancel.check()?;
+        let work = || {
+            let decoder = self.shared.decoder()?;
+            let mut cache = KvCache::new(config, device, ids.len(), ids.len(), *cache_dtype);
+            let states = decoder.states(&decoder.inputs(ids, &cache), &mut cache, layers)?;
+            let states = to_host(states, device)?;
+            if states.iter().all(|value| value.is_finite()) {
+                return Ok(states);
+            }
+            Err(device.error("the model gave states that are no numbers: its weights are damaged"))
+        };
+        guarded(|| device.name(), || pool.install(|| device.run(work)))
+    }
+
+    /// The engine's threads.
+    pub(crate) fn pool(&self) -> &rayon::ThreadPool {
+        &self.shared.pool
     }
 
     /// Runs `ids` after what `cache` holds and gives the logits of the last row, or of each row to `each`.

@@ -18,7 +18,7 @@ mod suite;
 #[cfg(feature = "gpu")]
 mod trial;
 
-pub use engine::{Engine, EngineOptions, Pause};
+pub use engine::{Engine, EngineOptions};
 pub(crate) use likelihood::softmax;
 pub use likelihood::{log_probability, log_sum_exp};
 pub use perplexity::{Perplexity, perplexity};

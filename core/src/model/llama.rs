@@ -181,6 +181,11 @@ impl Decoder for Llama {
     }
 
     fn forward(&self, inputs: &StepInputs, cache: &mut KvCache) -> Result<Tensor<2>> {
+        let x = self.states(inputs, cache, self.layers.len())?;
+        Ok(tensor::rms_norm(x, &self.norm, self.config.rms_norm_eps))
+    }
+
+    fn states(&self, inputs: &StepInputs, cache: &mut KvCache, layers: usize) -> Result<Tensor<2>> {
         let (rows, position) = (inputs.len(), inputs.position());
         if rows == 0 || rows > cache.max_rows() || position + rows > cache.capacity() || position != cache.length() {
             return Err(Error::Internal { what: format!("{rows} rows for a step at position {position}") });
@@ -188,7 +193,7 @@ impl Decoder for Llama {
         let (rope, attention) = (self.rope(position), self.attention(position));
         let epsilon = self.config.rms_norm_eps;
         let mut x = self.embed_tokens.embed(inputs, 1.0, &self.device)?;
-        for (layer, slots) in self.layers.iter().zip(cache.layers()) {
+        for (layer, slots) in self.layers.iter().zip(cache.layers()).take(layers) {
             let h = tensor::rms_norm(x.clone(), &layer.input_norm, epsilon);
             let (q, k, v) = linear_qkv(h, &layer.q, &layer.k, &layer.v);
             let mixed = slots.update(|keys, values| {
@@ -201,7 +206,7 @@ impl Decoder for Llama {
             x = layer.down.linear_residual(h, x);
         }
         cache.advance(rows);
-        Ok(tensor::rms_norm(x, &self.norm, epsilon))
+        Ok(x)
     }
 
     fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {

@@ -35,6 +35,9 @@ pub(crate) trait Decoder: Send + Sync {
     /// `InvalidInput` for an id past the vocabulary.
     fn forward(&self, inputs: &StepInputs, cache: &mut KvCache) -> Result<Tensor<2>>;
 
+    /// As [`forward`](Self::forward), through the first `layers` layers only and without the final norm.
+    fn states(&self, inputs: &StepInputs, cache: &mut KvCache, layers: usize) -> Result<Tensor<2>>;
+
     /// Logits of hidden states: `[m, hidden_size]` gives `[m, vocab_size]`.
     fn logits(&self, hidden: Tensor<2>) -> Tensor<2>;
 }

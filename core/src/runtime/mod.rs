@@ -12,4 +12,5 @@ pub(crate) use guard::guarded;
 pub(crate) use memory::Held;
 pub use memory::MemoryPressure;
 pub(crate) use threads::thread_pool;
-pub(crate) use turn::{Turn, Turns};
+pub use turn::Pause;
+pub(crate) use turn::Turns;

@@ -58,6 +58,21 @@ impl Turns {
         }
         Ok(Turn(self.clone()))
     }
+
+    /// A turn in which nothing is done.
+    ///
+    /// # Errors
+    /// `Cancelled` where `cancel` came first.
+    pub(crate) fn pause(self: &Arc<Self>, cancel: &CancelToken) -> Result<Pause> {
+        Ok(Pause { _turn: self.take(cancel)? })
+    }
+}
+
+/// A rest for the device, from [`Engine::pause`](crate::Engine::pause) or [`Encoder::pause`](crate::Encoder::pause): it ends when this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Pause {
+    _turn: Turn,
 }
 
 impl Drop for Turn {

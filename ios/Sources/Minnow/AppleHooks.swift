@@ -18,19 +18,38 @@ extension Assistant {
     /// observation = assistant.observeApplication()
     /// ```
     @MainActor
-    public func observeApplication() -> ApplicationObservation {
-        ApplicationObservation([
-            (UIApplication.didEnterBackgroundNotification, { self.leaveScreen() }),
-            (UIApplication.willEnterForegroundNotification, { self.resume() }),
-            (UIApplication.didReceiveMemoryWarningNotification, { self.trimUnlessClosed(.critical) }),
-        ])
-    }
+    public func observeApplication() -> ApplicationObservation { ApplicationObservation(of: self) }
+}
 
+extension TextEncoder {
+    /// Follows the app for as long as the returned value is held, as that of an assistant: the weights go back when memory runs out, and an
+    /// encoder on the GPU rests while the app is out of sight. The value holds the encoder.
+    @MainActor
+    public func observeApplication() -> ApplicationObservation { ApplicationObservation(of: self) }
+}
+
+/// What follows the app.
+private protocol OpenModel: Sendable {
+    var onGPU: Bool { get }
+    func trim(_ pressure: MemoryPressure) async throws
+    func pause() async throws
+    func resume()
+}
+
+extension Assistant: OpenModel {
+    fileprivate var onGPU: Bool { model.onGPU }
+}
+
+extension TextEncoder: OpenModel {
+    fileprivate var onGPU: Bool { model.onGPU }
+}
+
+extension OpenModel {
     /// What the app does when it leaves the screen is given some seconds by the system: time for the step that is running to end.
     @MainActor
-    private func leaveScreen() {
+    fileprivate func leaveScreen() {
         trimUnlessClosed(.moderate)
-        guard model.onGPU else { return }
+        guard onGPU else { return }
         let time = UIApplication.shared.beginBackgroundTask(withName: "Minnow")
         Task {
             try? await pause()
@@ -38,7 +57,7 @@ extension Assistant {
         }
     }
 
-    private func trimUnlessClosed(_ pressure: MemoryPressure) {
+    fileprivate func trimUnlessClosed(_ pressure: MemoryPressure) {
         Task {
             // closed meanwhile: there is nothing to give back
             try? await trim(pressure)
@@ -46,12 +65,18 @@ extension Assistant {
     }
 }
 
-/// An assistant that follows the app, from ``Assistant/observeApplication()``: until this is let go of.
+/// A model that follows the app, from ``Assistant/observeApplication()``: until this is let go of.
 public final class ApplicationObservation: @unchecked Sendable {
     // Made once and only read: the notification centre takes its tokens back on any thread.
     private let tokens: [any NSObjectProtocol]
 
-    fileprivate init(_ reactions: [(Notification.Name, @MainActor @Sendable () -> Void)]) {
+    @MainActor
+    fileprivate init(of model: any OpenModel) {
+        let reactions: [(Notification.Name, @MainActor @Sendable () -> Void)] = [
+            (UIApplication.didEnterBackgroundNotification, { model.leaveScreen() }),
+            (UIApplication.willEnterForegroundNotification, { model.resume() }),
+            (UIApplication.didReceiveMemoryWarningNotification, { model.trimUnlessClosed(.critical) }),
+        ]
         tokens = reactions.map { name, react in
             // UIKit posts them on the main thread
             NotificationCenter.default.addObserver(forName: name, object: nil, queue: .main) { _ in

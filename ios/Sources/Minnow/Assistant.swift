@@ -33,11 +33,9 @@ public final class Assistant: Sendable {
     ///   ``DevicePreference/gpu`` was asked for and there is none, ``MinnowError/invalidInput(argument:message:)`` for an address that is
     ///   no file's.
     public static func open(_ model: URL, options: AssistantOptions = AssistantOptions()) async throws -> Assistant {
-        guard model.isFileURL else {
-            throw MinnowError.invalidInput(argument: "model", message: "expected the URL of a file (model)")
-        }
+        let path = try filePath(model, "model")
         Minnow.startLog()
-        return Assistant(try await calling { try await openAssistant(path: model.path, options: options.native()) })
+        return Assistant(try await calling { try await openAssistant(path: path, options: options.native()) })
     }
 
     /// Summarises a text with its own sentences, so that nothing in the summary is invented.
@@ -67,10 +65,12 @@ public final class Assistant: Sendable {
 
     /// Says which of `labels` a text has, or that the model doesn't know.
     ///
-    /// Labels are words that say what they mean: `card arrival` or `card_arrival`, not `intent_17`.
+    /// Labels are words that say what they mean: `card arrival` or `card_arrival`, not `intent_17`. Where there are examples of them, a
+    /// ``Classifier`` is far more often right, hundreds of times as fast, and its confidence can be relied on.
     ///
     /// - Throws: ``MinnowError/invalidInput(argument:message:)`` for an empty text, fewer than 2 or more than 1000 labels, empty or
-    ///   repeated ones; ``MinnowError/closed`` after ``close()``.
+    ///   repeated ones; ``MinnowError/unsupported(_:)`` for options that only a ``Classifier`` has; ``MinnowError/closed`` after
+    ///   ``close()``.
     public func classify(
         _ text: String,
         labels: [String],
@@ -101,7 +101,7 @@ public final class Assistant: Sendable {
         }
         return try await calling {
             let found = try await self.native.classify(
-                text: text, labels: labels, minConfidence: options.minConfidence, progress: listener)
+                text: text, labels: labels, options: options.native, progress: listener)
             return Classification(found)
         }
     }
@@ -128,9 +128,7 @@ public final class Assistant: Sendable {
     ///
     /// On iOS, `observeApplication()` calls this when the system asks for memory.
     public func trim(_ pressure: MemoryPressure) async throws {
-        try await calling {
-            try await self.native.trim(pressure: pressure == .moderate ? .moderate : .critical)
-        }
+        try await calling { try await self.native.trim(pressure: pressure.native) }
     }
 
     /// Lets the model rest until ``resume()``: calls wait before their next step, and go on where they were. Returns once no step is
@@ -152,15 +150,6 @@ public final class Assistant: Sendable {
     /// with ``MinnowError/closed``. A second close does nothing.
     public func close() {
         native.shutDown()
-    }
-
-    private func updates<Value: Sendable>(
-        _ call: @escaping @Sendable (Shares) async throws -> Value
-    ) -> AsyncThrowingStream<TaskUpdate<Value>, any Error> {
-        streaming { send in
-            // a slow reader doesn't hold the model up; there is a share for each sentence or label at most
-            send(.done(try await call(Shares { send(.progress($0)) })))
-        }
     }
 }
 
@@ -238,18 +227,6 @@ public enum MemoryPressure: Sendable, Codable, Hashable {
     case critical
 }
 
-/// News of a running call.
-public enum TaskUpdate<Value: Sendable>: Sendable {
-    /// The share that is done, 0 to 1.
-    case progress(Float)
-    /// The result; nothing comes after it.
-    case done(Value)
-}
-
-extension TaskUpdate: Equatable where Value: Equatable {}
-extension TaskUpdate: Hashable where Value: Hashable {}
-extension TaskUpdate: Codable where Value: Codable {}
-
 /// Who gave an answer.
 public enum AnswerSource: Sendable, Codable, Hashable {
     /// The model on this device.
@@ -258,31 +235,32 @@ public enum AnswerSource: Sendable, Codable, Hashable {
     case rules
 }
 
-private final class Shares: ProgressListener {
-    private let send: @Sendable (Float) -> Void
-
-    init(_ send: @escaping @Sendable (Float) -> Void) {
-        self.send = send
-    }
-
-    func onProgress(share: Float) {
-        send(share)
-    }
-}
-
 extension AssistantOptions {
     fileprivate func native() throws -> OpenOptions {
-        let choice: DeviceChoice =
-            switch device {
-            case .auto: .auto
-            case .gpu: .gpu
-            case .cpu: .cpu
-            }
-        return OpenOptions(
-            device: choice,
+        OpenOptions(
+            device: device.native,
             threads: try threads.map { try positive($0, "threads") },
             cacheFolder: cacheFolder?.path
         )
+    }
+}
+
+extension DevicePreference {
+    var native: DeviceChoice {
+        switch self {
+        case .auto: .auto
+        case .gpu: .gpu
+        case .cpu: .cpu
+        }
+    }
+}
+
+extension MemoryPressure {
+    var native: MinnowFFI.MemoryPressure {
+        switch self {
+        case .moderate: .moderate
+        case .critical: .critical
+        }
     }
 }
 

@@ -17,6 +17,9 @@ public final class ModelStore: Sendable {
     /// The model to start with: SmolLM2 135M, 98 MB, Apache-2.0.
     public static let defaultModel = "smollm2-135m-instruct-q4_1"
 
+    /// The encoder to start with: all-MiniLM-L6-v2, English, 91 MB as it is published, Apache-2.0.
+    public static let defaultEncoder = "all-minilm-l6-v2"
+
     private let native: NativeStore
     private let transport: NativeTransport
 

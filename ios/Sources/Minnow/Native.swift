@@ -28,6 +28,14 @@ func positive(_ count: Int, _ argument: String) throws -> UInt32 {
     return UInt32(clamping: count)
 }
 
+/// Where a file is, for the native library.
+func filePath(_ file: URL, _ argument: String) throws -> String {
+    guard file.isFileURL else {
+        throw MinnowError.invalidInput(argument: argument, message: "expected the URL of a file (\(argument))")
+    }
+    return file.path
+}
+
 /// A value that several threads use, one at a time.
 final class Locked<Value>: @unchecked Sendable {
     // The lock is why this may be sent: nothing gets at the value but through it.

@@ -535,6 +535,22 @@ fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterInt32: FfiConverterPrimitive {
+    typealias FfiType = Int32
+    typealias SwiftType = Int32
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Int32 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: Int32, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt64: FfiConverterPrimitive {
     typealias FfiType = UInt64
     typealias SwiftType = UInt64
@@ -1652,6 +1668,166 @@ public func FfiConverterTypeLogListener_lower(_ value: LogListener) -> UInt64 {
 
 
 /**
+ * An annotator and what it has seen.
+ */
+public protocol NativeAnnotatorProtocol: AnyObject, Sendable {
+
+    /**
+     * Annotates the next transaction.
+     *
+     * # Errors
+     * `InvalidInput` for an empty description, one that is too long, or a date that there isn't; `Device`; `Cancelled`; `Closed`. The
+     * transaction is not remembered then.
+     */
+    func annotate(transaction: BankTransaction) async throws  -> TransactionAnnotation
+
+    /**
+     * Cancels what runs and forgets what was seen. Returns at once; calls that were running end with `Closed`.
+     */
+    func shutDown()
+
+}
+/**
+ * An annotator and what it has seen.
+ */
+open class NativeAnnotator: NativeAnnotatorProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_minnow_ffi_fn_clone_nativeannotator(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_minnow_ffi_fn_free_nativeannotator(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Annotates the next transaction.
+     *
+     * # Errors
+     * `InvalidInput` for an empty description, one that is too long, or a date that there isn't; `Device`; `Cancelled`; `Closed`. The
+     * transaction is not remembered then.
+     */
+open func annotate(transaction: BankTransaction)async throws  -> TransactionAnnotation  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeannotator_annotate(
+                        self.uniffiCloneHandle(),FfiConverterTypeBankTransaction_lower(transaction)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_minnow_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeTransactionAnnotation_lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Cancels what runs and forgets what was seen. Returns at once; calls that were running end with `Closed`.
+     */
+open func shutDown()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeannotator_shut_down(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeAnnotator: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = NativeAnnotator
+
+    public static func lift(_ handle: UInt64) throws -> NativeAnnotator {
+        return NativeAnnotator(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: NativeAnnotator) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeAnnotator {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: NativeAnnotator, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeAnnotator_lift(_ handle: UInt64) throws -> NativeAnnotator {
+    return try FfiConverterTypeNativeAnnotator.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeAnnotator_lower(_ value: NativeAnnotator) -> UInt64 {
+    return FfiConverterTypeNativeAnnotator.lower(value)
+}
+
+
+
+
+
+
+/**
  * An opened model and the functions it serves.
  */
 public protocol NativeAssistantProtocol: AnyObject, Sendable {
@@ -1662,9 +1838,9 @@ public protocol NativeAssistantProtocol: AnyObject, Sendable {
     func chat(options: ChatOptions) async throws  -> NativeChat
 
     /**
-     * Says which of `labels` a text has; below `min_confidence` none.
+     * Says which of `labels` a text has; or none.
      */
-    func classify(text: String, labels: [String], minConfidence: Float?, progress: ProgressListener?) async throws  -> Classification
+    func classify(text: String, labels: [String], options: ClassifyOptions, progress: ProgressListener?) async throws  -> Classification
 
     /**
      * What was opened, and on what it runs.
@@ -1778,14 +1954,14 @@ open func chat(options: ChatOptions)async throws  -> NativeChat  {
 }
 
     /**
-     * Says which of `labels` a text has; below `min_confidence` none.
+     * Says which of `labels` a text has; or none.
      */
-open func classify(text: String, labels: [String], minConfidence: Float?, progress: ProgressListener?)async throws  -> Classification  {
+open func classify(text: String, labels: [String], options: ClassifyOptions, progress: ProgressListener?)async throws  -> Classification  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_minnow_ffi_fn_method_nativeassistant_classify(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(text),FfiConverterSequenceString.lower(labels),FfiConverterOptionFloat.lower(minConfidence),FfiConverterOptionTypeProgressListener.lower(progress)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(text),FfiConverterSequenceString.lower(labels),FfiConverterTypeClassifyOptions_lower(options),FfiConverterOptionTypeProgressListener.lower(progress)
                 )
             },
             pollFunc: ffi_minnow_ffi_rust_future_poll_rust_buffer,
@@ -2135,6 +2311,561 @@ public func FfiConverterTypeNativeChat_lift(_ handle: UInt64) throws -> NativeCh
 #endif
 public func FfiConverterTypeNativeChat_lower(_ value: NativeChat) -> UInt64 {
     return FfiConverterTypeNativeChat.lower(value)
+}
+
+
+
+
+
+
+/**
+ * An encoder and a head over it.
+ */
+public protocol NativeClassifierProtocol: AnyObject, Sendable {
+
+    /**
+     * An annotator whose categories are the labels of this classifier, as it is now.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+    func annotator() throws  -> NativeAnnotator
+
+    /**
+     * Says which label each of some texts has, in their order.
+     */
+    func classify(texts: [String], options: ClassifyOptions, progress: ProgressListener?) async throws  -> [Classification]
+
+    /**
+     * What the classifier says about itself.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+    func facts() throws  -> ClassifierFacts
+
+    /**
+     * Learns further examples, of known labels or new ones. Calls that run meanwhile are answered as before.
+     */
+    func learn(examples: [LabelledText]) async throws
+
+    /**
+     * Writes the classifier's head to a file, in one step.
+     */
+    func save(path: String) async throws
+
+    /**
+     * Cancels what runs and gives the head up, the annotators that were made from it too. The encoder stays open. Returns at once; calls that
+     * were running end with `Closed`.
+     */
+    func shutDown()
+
+}
+/**
+ * An encoder and a head over it.
+ */
+open class NativeClassifier: NativeClassifierProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_minnow_ffi_fn_clone_nativeclassifier(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_minnow_ffi_fn_free_nativeclassifier(handle, $0) }
+    }
+
+
+
+
+    /**
+     * An annotator whose categories are the labels of this classifier, as it is now.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+open func annotator()throws  -> NativeAnnotator  {
+    return try  FfiConverterTypeNativeAnnotator_lift(try rustCallWithError(FfiConverterTypeMinnowError_lift) {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeclassifier_annotator(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Says which label each of some texts has, in their order.
+     */
+open func classify(texts: [String], options: ClassifyOptions, progress: ProgressListener?)async throws  -> [Classification]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeclassifier_classify(
+                        self.uniffiCloneHandle(),FfiConverterSequenceString.lower(texts),FfiConverterTypeClassifyOptions_lower(options),FfiConverterOptionTypeProgressListener.lower(progress)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_minnow_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeClassification.lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * What the classifier says about itself.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+open func facts()throws  -> ClassifierFacts  {
+    return try  FfiConverterTypeClassifierFacts_lift(try rustCallWithError(FfiConverterTypeMinnowError_lift) {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeclassifier_facts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Learns further examples, of known labels or new ones. Calls that run meanwhile are answered as before.
+     */
+open func learn(examples: [LabelledText])async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeclassifier_learn(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeLabelledText.lower(examples)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_void,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_void,
+            freeFunc: ffi_minnow_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Writes the classifier's head to a file, in one step.
+     */
+open func save(path: String)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeclassifier_save(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(path)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_void,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_void,
+            freeFunc: ffi_minnow_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Cancels what runs and gives the head up, the annotators that were made from it too. The encoder stays open. Returns at once; calls that
+     * were running end with `Closed`.
+     */
+open func shutDown()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeclassifier_shut_down(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeClassifier: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = NativeClassifier
+
+    public static func lift(_ handle: UInt64) throws -> NativeClassifier {
+        return NativeClassifier(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: NativeClassifier) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeClassifier {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: NativeClassifier, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeClassifier_lift(_ handle: UInt64) throws -> NativeClassifier {
+    return try FfiConverterTypeNativeClassifier.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeClassifier_lower(_ value: NativeClassifier) -> UInt64 {
+    return FfiConverterTypeNativeClassifier.lower(value)
+}
+
+
+
+
+
+
+/**
+ * An opened encoder and what is made with it.
+ */
+public protocol NativeEncoderProtocol: AnyObject, Sendable {
+
+    /**
+     * A classifier that knows its labels by their names alone.
+     */
+    func classifierFromLabels(labels: [String]) async throws  -> NativeClassifier
+
+    /**
+     * The embeddings of texts, one after the other, as 32-bit numbers of little-endian bytes: as lists they would be an object each.
+     */
+    func embed(texts: [String], progress: ProgressListener?) async throws  -> Data
+
+    /**
+     * What was opened, and on what it runs.
+     */
+    func facts()  -> EncoderFacts
+
+    /**
+     * Reads a classifier's head.
+     */
+    func loadClassifier(path: String) async throws  -> NativeClassifier
+
+    /**
+     * Lets the encoder rest until `resume`: calls wait before their next batch. Returns when none is running.
+     */
+    func pause() async throws
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */
+    func resume()
+
+    /**
+     * Cancels what runs and gives the encoder up, its classifiers and their annotators with it. Returns at once; calls that were running
+     * end with `Closed`.
+     */
+    func shutDown()
+
+    /**
+     * Trains a classifier on examples.
+     */
+    func trainClassifier(examples: [LabelledText], seed: UInt64, progress: ProgressListener?) async throws  -> NativeClassifier
+
+    /**
+     * Gives memory back; the next call reads again what it needs.
+     */
+    func trim(pressure: MemoryPressure) async throws
+
+}
+/**
+ * An opened encoder and what is made with it.
+ */
+open class NativeEncoder: NativeEncoderProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_minnow_ffi_fn_clone_nativeencoder(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_minnow_ffi_fn_free_nativeencoder(handle, $0) }
+    }
+
+
+
+
+    /**
+     * A classifier that knows its labels by their names alone.
+     */
+open func classifierFromLabels(labels: [String])async throws  -> NativeClassifier  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeencoder_classifier_from_labels(
+                        self.uniffiCloneHandle(),FfiConverterSequenceString.lower(labels)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_u64,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_u64,
+            freeFunc: ffi_minnow_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNativeClassifier_lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * The embeddings of texts, one after the other, as 32-bit numbers of little-endian bytes: as lists they would be an object each.
+     */
+open func embed(texts: [String], progress: ProgressListener?)async throws  -> Data  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeencoder_embed(
+                        self.uniffiCloneHandle(),FfiConverterSequenceString.lower(texts),FfiConverterOptionTypeProgressListener.lower(progress)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_minnow_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterData.lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * What was opened, and on what it runs.
+     */
+open func facts() -> EncoderFacts  {
+    return try!  FfiConverterTypeEncoderFacts_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeencoder_facts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Reads a classifier's head.
+     */
+open func loadClassifier(path: String)async throws  -> NativeClassifier  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeencoder_load_classifier(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(path)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_u64,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_u64,
+            freeFunc: ffi_minnow_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNativeClassifier_lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Lets the encoder rest until `resume`: calls wait before their next batch. Returns when none is running.
+     */
+open func pause()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeencoder_pause(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_void,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_void,
+            freeFunc: ffi_minnow_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */
+open func resume()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeencoder_resume(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Cancels what runs and gives the encoder up, its classifiers and their annotators with it. Returns at once; calls that were running
+     * end with `Closed`.
+     */
+open func shutDown()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeencoder_shut_down(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Trains a classifier on examples.
+     */
+open func trainClassifier(examples: [LabelledText], seed: UInt64, progress: ProgressListener?)async throws  -> NativeClassifier  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeencoder_train_classifier(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeLabelledText.lower(examples),FfiConverterUInt64.lower(seed),FfiConverterOptionTypeProgressListener.lower(progress)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_u64,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_u64,
+            freeFunc: ffi_minnow_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNativeClassifier_lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+    /**
+     * Gives memory back; the next call reads again what it needs.
+     */
+open func trim(pressure: MemoryPressure)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_method_nativeencoder_trim(
+                        self.uniffiCloneHandle(),FfiConverterTypeMemoryPressure_lower(pressure)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_void,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_void,
+            freeFunc: ffi_minnow_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNativeEncoder: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = NativeEncoder
+
+    public static func lift(_ handle: UInt64) throws -> NativeEncoder {
+        return NativeEncoder(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: NativeEncoder) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NativeEncoder {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: NativeEncoder, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeEncoder_lift(_ handle: UInt64) throws -> NativeEncoder {
+    return try FfiConverterTypeNativeEncoder.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNativeEncoder_lower(_ value: NativeEncoder) -> UInt64 {
+    return FfiConverterTypeNativeEncoder.lower(value)
 }
 
 
@@ -3039,6 +3770,105 @@ public func FfiConverterTypeAnswerOptions_lower(_ value: AnswerOptions) -> RustB
 
 
 /**
+ * A payment, in or out.
+ */
+public struct BankTransaction: Equatable, Hashable {
+    /**
+     * What the bank's statement says.
+     */
+    public let description: String
+    /**
+     * In the smallest unit of the currency, negative for money that goes out.
+     */
+    public let amount: Int64
+    /**
+     * The year it was booked.
+     */
+    public let year: Int32
+    /**
+     * The month, 1 to 12.
+     */
+    public let month: Int32
+    /**
+     * The day, 1 to 31.
+     */
+    public let day: Int32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What the bank's statement says.
+         */description: String,
+        /**
+         * In the smallest unit of the currency, negative for money that goes out.
+         */amount: Int64,
+        /**
+         * The year it was booked.
+         */year: Int32,
+        /**
+         * The month, 1 to 12.
+         */month: Int32,
+        /**
+         * The day, 1 to 31.
+         */day: Int32) {
+        self.description = description
+        self.amount = amount
+        self.year = year
+        self.month = month
+        self.day = day
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BankTransaction: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBankTransaction: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BankTransaction {
+        return
+            try BankTransaction(
+                description: FfiConverterString.read(from: &buf),
+                amount: FfiConverterInt64.read(from: &buf),
+                year: FfiConverterInt32.read(from: &buf),
+                month: FfiConverterInt32.read(from: &buf),
+                day: FfiConverterInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: BankTransaction, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.description, into: &buf)
+        FfiConverterInt64.write(value.amount, into: &buf)
+        FfiConverterInt32.write(value.year, into: &buf)
+        FfiConverterInt32.write(value.month, into: &buf)
+        FfiConverterInt32.write(value.day, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBankTransaction_lift(_ buf: RustBuffer) throws -> BankTransaction {
+    return try FfiConverterTypeBankTransaction.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBankTransaction_lower(_ value: BankTransaction) -> RustBuffer {
+    return FfiConverterTypeBankTransaction.lower(value)
+}
+
+
+/**
  * One turn of a conversation.
  */
 public struct ChatMessage: Equatable, Hashable {
@@ -3191,17 +4021,25 @@ public func FfiConverterTypeChatOptions_lower(_ value: ChatOptions) -> RustBuffe
  */
 public struct Classification: Equatable, Hashable {
     /**
-     * The label; none: the model does not know.
+     * The label; none: see `abstention`.
      */
     public let label: String?
     /**
-     * Probability that the best label is right, as the model sees it.
+     * Why no label is named.
+     */
+    public let abstention: Abstention?
+    /**
+     * Probability that the best label is right.
      */
     public let confidence: Float
     /**
      * Every label, the likeliest first.
      */
     public let scores: [LabelScore]
+    /**
+     * The words that spoke most for the likeliest label, the strongest first.
+     */
+    public let evidence: [Evidence]
     /**
      * Who answered.
      */
@@ -3211,20 +4049,28 @@ public struct Classification: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * The label; none: the model does not know.
+         * The label; none: see `abstention`.
          */label: String?,
         /**
-         * Probability that the best label is right, as the model sees it.
+         * Why no label is named.
+         */abstention: Abstention?,
+        /**
+         * Probability that the best label is right.
          */confidence: Float,
         /**
          * Every label, the likeliest first.
          */scores: [LabelScore],
         /**
+         * The words that spoke most for the likeliest label, the strongest first.
+         */evidence: [Evidence],
+        /**
          * Who answered.
          */servedBy: AnswerSource) {
         self.label = label
+        self.abstention = abstention
         self.confidence = confidence
         self.scores = scores
+        self.evidence = evidence
         self.servedBy = servedBy
     }
 
@@ -3245,16 +4091,20 @@ public struct FfiConverterTypeClassification: FfiConverterRustBuffer {
         return
             try Classification(
                 label: FfiConverterOptionString.read(from: &buf),
+                abstention: FfiConverterOptionTypeAbstention.read(from: &buf),
                 confidence: FfiConverterFloat.read(from: &buf),
                 scores: FfiConverterSequenceTypeLabelScore.read(from: &buf),
+                evidence: FfiConverterSequenceTypeEvidence.read(from: &buf),
                 servedBy: FfiConverterTypeAnswerSource.read(from: &buf)
         )
     }
 
     public static func write(_ value: Classification, into buf: inout [UInt8]) {
         FfiConverterOptionString.write(value.label, into: &buf)
+        FfiConverterOptionTypeAbstention.write(value.abstention, into: &buf)
         FfiConverterFloat.write(value.confidence, into: &buf)
         FfiConverterSequenceTypeLabelScore.write(value.scores, into: &buf)
+        FfiConverterSequenceTypeEvidence.write(value.evidence, into: &buf)
         FfiConverterTypeAnswerSource.write(value.servedBy, into: &buf)
     }
 }
@@ -3272,6 +4122,382 @@ public func FfiConverterTypeClassification_lift(_ buf: RustBuffer) throws -> Cla
 #endif
 public func FfiConverterTypeClassification_lower(_ value: Classification) -> RustBuffer {
     return FfiConverterTypeClassification.lower(value)
+}
+
+
+/**
+ * What a classifier says about itself.
+ */
+public struct ClassifierFacts: Equatable, Hashable {
+    /**
+     * The labels, in the order in which they were first met.
+     */
+    public let labels: [String]
+    /**
+     * Examples that it was trained on.
+     */
+    public let examples: UInt64
+    /**
+     * Share of right answers to examples that were held out; 0 without examples.
+     */
+    public let crossValidatedAccuracy: Float
+    /**
+     * Mean distance between confidence and accuracy, over examples that were held out.
+     */
+    public let expectedCalibrationError: Float
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The labels, in the order in which they were first met.
+         */labels: [String],
+        /**
+         * Examples that it was trained on.
+         */examples: UInt64,
+        /**
+         * Share of right answers to examples that were held out; 0 without examples.
+         */crossValidatedAccuracy: Float,
+        /**
+         * Mean distance between confidence and accuracy, over examples that were held out.
+         */expectedCalibrationError: Float) {
+        self.labels = labels
+        self.examples = examples
+        self.crossValidatedAccuracy = crossValidatedAccuracy
+        self.expectedCalibrationError = expectedCalibrationError
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ClassifierFacts: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeClassifierFacts: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ClassifierFacts {
+        return
+            try ClassifierFacts(
+                labels: FfiConverterSequenceString.read(from: &buf),
+                examples: FfiConverterUInt64.read(from: &buf),
+                crossValidatedAccuracy: FfiConverterFloat.read(from: &buf),
+                expectedCalibrationError: FfiConverterFloat.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ClassifierFacts, into buf: inout [UInt8]) {
+        FfiConverterSequenceString.write(value.labels, into: &buf)
+        FfiConverterUInt64.write(value.examples, into: &buf)
+        FfiConverterFloat.write(value.crossValidatedAccuracy, into: &buf)
+        FfiConverterFloat.write(value.expectedCalibrationError, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClassifierFacts_lift(_ buf: RustBuffer) throws -> ClassifierFacts {
+    return try FfiConverterTypeClassifierFacts.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClassifierFacts_lower(_ value: ClassifierFacts) -> RustBuffer {
+    return FfiConverterTypeClassifierFacts.lower(value)
+}
+
+
+/**
+ * How a text is classified.
+ */
+public struct ClassifyOptions: Equatable, Hashable {
+    /**
+     * Below this confidence no label is named.
+     */
+    public let minConfidence: Float?
+    /**
+     * The share of named labels that shall be right.
+     */
+    public let accuracy: Float?
+    /**
+     * The share of texts of known labels that may be refused so that those of none are found.
+     */
+    public let refused: Float?
+    /**
+     * Whether to say which words carried the answer.
+     */
+    public let evidence: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Below this confidence no label is named.
+         */minConfidence: Float?,
+        /**
+         * The share of named labels that shall be right.
+         */accuracy: Float?,
+        /**
+         * The share of texts of known labels that may be refused so that those of none are found.
+         */refused: Float?,
+        /**
+         * Whether to say which words carried the answer.
+         */evidence: Bool) {
+        self.minConfidence = minConfidence
+        self.accuracy = accuracy
+        self.refused = refused
+        self.evidence = evidence
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ClassifyOptions: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeClassifyOptions: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ClassifyOptions {
+        return
+            try ClassifyOptions(
+                minConfidence: FfiConverterOptionFloat.read(from: &buf),
+                accuracy: FfiConverterOptionFloat.read(from: &buf),
+                refused: FfiConverterOptionFloat.read(from: &buf),
+                evidence: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ClassifyOptions, into buf: inout [UInt8]) {
+        FfiConverterOptionFloat.write(value.minConfidence, into: &buf)
+        FfiConverterOptionFloat.write(value.accuracy, into: &buf)
+        FfiConverterOptionFloat.write(value.refused, into: &buf)
+        FfiConverterBool.write(value.evidence, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClassifyOptions_lift(_ buf: RustBuffer) throws -> ClassifyOptions {
+    return try FfiConverterTypeClassifyOptions.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClassifyOptions_lower(_ value: ClassifyOptions) -> RustBuffer {
+    return FfiConverterTypeClassifyOptions.lower(value)
+}
+
+
+/**
+ * What was opened, and on what it runs.
+ */
+public struct EncoderFacts: Equatable, Hashable {
+    /**
+     * The model family, in the words of the model file.
+     */
+    public let architecture: String
+    /**
+     * Numbers of an embedding.
+     */
+    public let dimensions: UInt32
+    /**
+     * Tokens of a text that are read.
+     */
+    public let maxTokens: UInt32
+    /**
+     * Whether it runs on a GPU.
+     */
+    public let onGpu: Bool
+    /**
+     * The processor as its driver names it.
+     */
+    public let device: String
+    /**
+     * Why that processor was chosen.
+     */
+    public let deviceReason: String
+    /**
+     * CPU threads in use.
+     */
+    public let threads: UInt32
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The model family, in the words of the model file.
+         */architecture: String,
+        /**
+         * Numbers of an embedding.
+         */dimensions: UInt32,
+        /**
+         * Tokens of a text that are read.
+         */maxTokens: UInt32,
+        /**
+         * Whether it runs on a GPU.
+         */onGpu: Bool,
+        /**
+         * The processor as its driver names it.
+         */device: String,
+        /**
+         * Why that processor was chosen.
+         */deviceReason: String,
+        /**
+         * CPU threads in use.
+         */threads: UInt32) {
+        self.architecture = architecture
+        self.dimensions = dimensions
+        self.maxTokens = maxTokens
+        self.onGpu = onGpu
+        self.device = device
+        self.deviceReason = deviceReason
+        self.threads = threads
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension EncoderFacts: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEncoderFacts: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> EncoderFacts {
+        return
+            try EncoderFacts(
+                architecture: FfiConverterString.read(from: &buf),
+                dimensions: FfiConverterUInt32.read(from: &buf),
+                maxTokens: FfiConverterUInt32.read(from: &buf),
+                onGpu: FfiConverterBool.read(from: &buf),
+                device: FfiConverterString.read(from: &buf),
+                deviceReason: FfiConverterString.read(from: &buf),
+                threads: FfiConverterUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: EncoderFacts, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.architecture, into: &buf)
+        FfiConverterUInt32.write(value.dimensions, into: &buf)
+        FfiConverterUInt32.write(value.maxTokens, into: &buf)
+        FfiConverterBool.write(value.onGpu, into: &buf)
+        FfiConverterString.write(value.device, into: &buf)
+        FfiConverterString.write(value.deviceReason, into: &buf)
+        FfiConverterUInt32.write(value.threads, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEncoderFacts_lift(_ buf: RustBuffer) throws -> EncoderFacts {
+    return try FfiConverterTypeEncoderFacts.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEncoderFacts_lower(_ value: EncoderFacts) -> RustBuffer {
+    return FfiConverterTypeEncoderFacts.lower(value)
+}
+
+
+/**
+ * A word that spoke for an answer.
+ */
+public struct Evidence: Equatable, Hashable {
+    /**
+     * The word.
+     */
+    public let word: String
+    /**
+     * Where it is in the text.
+     */
+    public let span: TextSpan
+    /**
+     * How much less likely the label is without it.
+     */
+    public let weight: Float
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The word.
+         */word: String,
+        /**
+         * Where it is in the text.
+         */span: TextSpan,
+        /**
+         * How much less likely the label is without it.
+         */weight: Float) {
+        self.word = word
+        self.span = span
+        self.weight = weight
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Evidence: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEvidence: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Evidence {
+        return
+            try Evidence(
+                word: FfiConverterString.read(from: &buf),
+                span: FfiConverterTypeTextSpan.read(from: &buf),
+                weight: FfiConverterFloat.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Evidence, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.word, into: &buf)
+        FfiConverterTypeTextSpan.write(value.span, into: &buf)
+        FfiConverterFloat.write(value.weight, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEvidence_lift(_ buf: RustBuffer) throws -> Evidence {
+    return try FfiConverterTypeEvidence.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEvidence_lower(_ value: Evidence) -> RustBuffer {
+    return FfiConverterTypeEvidence.lower(value)
 }
 
 
@@ -3410,6 +4636,75 @@ public func FfiConverterTypeLabelScore_lift(_ buf: RustBuffer) throws -> LabelSc
 #endif
 public func FfiConverterTypeLabelScore_lower(_ value: LabelScore) -> RustBuffer {
     return FfiConverterTypeLabelScore.lower(value)
+}
+
+
+/**
+ * A text and its label.
+ */
+public struct LabelledText: Equatable, Hashable {
+    /**
+     * The text.
+     */
+    public let text: String
+    /**
+     * Its label.
+     */
+    public let label: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The text.
+         */text: String,
+        /**
+         * Its label.
+         */label: String) {
+        self.text = text
+        self.label = label
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LabelledText: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLabelledText: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LabelledText {
+        return
+            try LabelledText(
+                text: FfiConverterString.read(from: &buf),
+                label: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LabelledText, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.text, into: &buf)
+        FfiConverterString.write(value.label, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLabelledText_lift(_ buf: RustBuffer) throws -> LabelledText {
+    return try FfiConverterTypeLabelledText.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLabelledText_lower(_ value: LabelledText) -> RustBuffer {
+    return FfiConverterTypeLabelledText.lower(value)
 }
 
 
@@ -4403,6 +5698,95 @@ public func FfiConverterTypeTextSpan_lower(_ value: TextSpan) -> RustBuffer {
 
 
 /**
+ * What is noted beside a transaction.
+ */
+public struct TransactionAnnotation: Equatable, Hashable {
+    /**
+     * Who was paid or who paid.
+     */
+    public let merchant: String
+    /**
+     * What it was for.
+     */
+    public let category: String?
+    /**
+     * Probability that the likeliest category is right.
+     */
+    public let confidence: Float
+    /**
+     * What stands out.
+     */
+    public let flags: [TransactionFlag]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Who was paid or who paid.
+         */merchant: String,
+        /**
+         * What it was for.
+         */category: String?,
+        /**
+         * Probability that the likeliest category is right.
+         */confidence: Float,
+        /**
+         * What stands out.
+         */flags: [TransactionFlag]) {
+        self.merchant = merchant
+        self.category = category
+        self.confidence = confidence
+        self.flags = flags
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TransactionAnnotation: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTransactionAnnotation: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TransactionAnnotation {
+        return
+            try TransactionAnnotation(
+                merchant: FfiConverterString.read(from: &buf),
+                category: FfiConverterOptionString.read(from: &buf),
+                confidence: FfiConverterFloat.read(from: &buf),
+                flags: FfiConverterSequenceTypeTransactionFlag.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TransactionAnnotation, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.merchant, into: &buf)
+        FfiConverterOptionString.write(value.category, into: &buf)
+        FfiConverterFloat.write(value.confidence, into: &buf)
+        FfiConverterSequenceTypeTransactionFlag.write(value.flags, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTransactionAnnotation_lift(_ buf: RustBuffer) throws -> TransactionAnnotation {
+    return try FfiConverterTypeTransactionAnnotation.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTransactionAnnotation_lower(_ value: TransactionAnnotation) -> RustBuffer {
+    return FfiConverterTypeTransactionAnnotation.lower(value)
+}
+
+
+/**
  * When something is.
  */
 public struct When: Equatable, Hashable {
@@ -4608,6 +5992,81 @@ public func FfiConverterTypeWhenProvenance_lift(_ buf: RustBuffer) throws -> Whe
 public func FfiConverterTypeWhenProvenance_lower(_ value: WhenProvenance) -> RustBuffer {
     return FfiConverterTypeWhenProvenance.lower(value)
 }
+
+
+/**
+ * Why no label is named.
+ */
+
+public enum Abstention: Equatable, Hashable {
+
+    /**
+     * The likeliest label isn't likely enough.
+     */
+    case unsure
+    /**
+     * The text is like no example of any label.
+     */
+    case outOfScope
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Abstention: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAbstention: FfiConverterRustBuffer {
+    typealias SwiftType = Abstention
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Abstention {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .unsure
+
+        case 2: return .outOfScope
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Abstention, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .unsure:
+            writeInt(&buf, Int32(1))
+
+
+        case .outOfScope:
+            writeInt(&buf, Int32(2))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAbstention_lift(_ buf: RustBuffer) throws -> Abstention {
+    return try FfiConverterTypeAbstention.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAbstention_lower(_ value: Abstention) -> RustBuffer {
+    return FfiConverterTypeAbstention.lower(value)
+}
+
 
 
 /**
@@ -5973,6 +7432,109 @@ public func FfiConverterTypeSpeaker_lower(_ value: Speaker) -> RustBuffer {
 
 
 /**
+ * Why a transaction stands out.
+ */
+
+public enum TransactionFlag: Equatable, Hashable {
+
+    /**
+     * It comes again and again.
+     */
+    case recurring(
+        /**
+         * The usual distance in days.
+         */everyDays: UInt16
+    )
+    /**
+     * Far more than this merchant was paid before.
+     */
+    case unusualAmount(
+        /**
+         * The median of what came before.
+         */usual: Int64
+    )
+    /**
+     * The same merchant and amount within three days.
+     */
+    case possibleDuplicate(
+        /**
+         * Which transaction it repeats, counted from 0.
+         */of: UInt64
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TransactionFlag: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTransactionFlag: FfiConverterRustBuffer {
+    typealias SwiftType = TransactionFlag
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TransactionFlag {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .recurring(everyDays: try FfiConverterUInt16.read(from: &buf)
+        )
+
+        case 2: return .unusualAmount(usual: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 3: return .possibleDuplicate(of: try FfiConverterUInt64.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: TransactionFlag, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .recurring(everyDays):
+            writeInt(&buf, Int32(1))
+            FfiConverterUInt16.write(everyDays, into: &buf)
+
+
+        case let .unusualAmount(usual):
+            writeInt(&buf, Int32(2))
+            FfiConverterInt64.write(usual, into: &buf)
+
+
+        case let .possibleDuplicate(of):
+            writeInt(&buf, Int32(3))
+            FfiConverterUInt64.write(of, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTransactionFlag_lift(_ buf: RustBuffer) throws -> TransactionFlag {
+    return try FfiConverterTypeTransactionFlag.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTransactionFlag_lower(_ value: TransactionFlag) -> RustBuffer {
+    return FfiConverterTypeTransactionFlag.lower(value)
+}
+
+
+
+/**
  * Why a request failed.
  */
 public
@@ -6322,6 +7884,30 @@ fileprivate struct FfiConverterOptionTypeRandomSampling: FfiConverterRustBuffer 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeAbstention: FfiConverterRustBuffer {
+    typealias SwiftType = Abstention?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeAbstention.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeAbstention.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeDateOrder: FfiConverterRustBuffer {
     typealias SwiftType = DateOrder?
 
@@ -6444,6 +8030,56 @@ fileprivate struct FfiConverterSequenceTypeChatMessage: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeClassification: FfiConverterRustBuffer {
+    typealias SwiftType = [Classification]
+
+    public static func write(_ value: [Classification], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeClassification.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Classification] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Classification]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeClassification.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeEvidence: FfiConverterRustBuffer {
+    typealias SwiftType = [Evidence]
+
+    public static func write(_ value: [Evidence], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeEvidence.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Evidence] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Evidence]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeEvidence.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeHttpHeader: FfiConverterRustBuffer {
     typealias SwiftType = [HttpHeader]
 
@@ -6486,6 +8122,31 @@ fileprivate struct FfiConverterSequenceTypeLabelScore: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeLabelScore.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeLabelledText: FfiConverterRustBuffer {
+    typealias SwiftType = [LabelledText]
+
+    public static func write(_ value: [LabelledText], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeLabelledText.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [LabelledText] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [LabelledText]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeLabelledText.read(from: &buf))
         }
         return seq
     }
@@ -6590,6 +8251,31 @@ fileprivate struct FfiConverterSequenceTypeWhen: FfiConverterRustBuffer {
         return seq
     }
 }
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTransactionFlag: FfiConverterRustBuffer {
+    typealias SwiftType = [TransactionFlag]
+
+    public static func write(_ value: [TransactionFlag], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTransactionFlag.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TransactionFlag] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TransactionFlag]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTransactionFlag.read(from: &buf))
+        }
+        return seq
+    }
+}
 private let UNIFFI_RUST_FUTURE_POLL_READY: Int8 = 0
 private let UNIFFI_RUST_FUTURE_POLL_WAKE: Int8 = 1
 
@@ -6669,6 +8355,16 @@ public func version() -> String  {
 })
 }
 /**
+ * An annotator without categories.
+ */
+public func openAnnotator() -> NativeAnnotator  {
+    return try!  FfiConverterTypeNativeAnnotator_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_func_open_annotator(uniffiCallStatus
+    )
+})
+}
+/**
  * Opens the model at `path`: a .gguf file, or a folder with config.json and model.safetensors.
  *
  * # Errors
@@ -6685,6 +8381,26 @@ public func openAssistant(path: String, options: OpenOptions)async throws  -> Na
             completeFunc: ffi_minnow_ffi_rust_future_complete_u64,
             freeFunc: ffi_minnow_ffi_rust_future_free_u64,
             liftFunc: FfiConverterTypeNativeAssistant_lift,
+            errorHandler: FfiConverterTypeMinnowError_lift
+        )
+}
+/**
+ * Opens the encoder at `path`: a .gguf file, or a folder with config.json, model.safetensors and tokenizer.json.
+ *
+ * # Errors
+ * As the core's `Encoder::open`.
+ */
+public func openEncoder(path: String, device: DeviceChoice, threads: UInt32?)async throws  -> NativeEncoder  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_minnow_ffi_fn_func_open_encoder(FfiConverterString.lower(path),FfiConverterTypeDeviceChoice_lower(device),FfiConverterOptionUInt32.lower(threads)
+                )
+            },
+            pollFunc: ffi_minnow_ffi_rust_future_poll_u64,
+            completeFunc: ffi_minnow_ffi_rust_future_complete_u64,
+            freeFunc: ffi_minnow_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNativeEncoder_lift,
             errorHandler: FfiConverterTypeMinnowError_lift
         )
 }

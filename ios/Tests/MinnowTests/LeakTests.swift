@@ -45,6 +45,22 @@ final class LeakTests: XCTestCase {
         }
     }
 
+    func testHundredsOfClassifiersAndAnnotatorsLeaveTheResidentMemoryFlat() async throws {
+        try await withEncoder { encoder in
+            var sizes: [Int] = []
+            let labels = (0..<50).map { "label number \($0)" }
+            for round in 1...300 {
+                let classifier = try await encoder.classifier(labels: labels)
+                let day = DateComponents(year: 2026, month: 1, day: 1)
+                _ = try await classifier.annotator().annotate(BankTransaction("TESCO 12", amount: -100, date: day))
+                // letting go of it must be enough too
+                if round % 2 == 0 { classifier.close() }
+                if round % 50 == 0 { sizes.append(try await settledResidentBytes()) }
+            }
+            XCTAssertLessThan(sizes.last! - sizes.first!, 20_000_000, "left by 250 classifiers: \(sizes)")
+        }
+    }
+
     /// What a close hands to another thread is done soon.
     private func settledResidentBytes() async throws -> Int {
         try await Task.sleep(for: .milliseconds(200))

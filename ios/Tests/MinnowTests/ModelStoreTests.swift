@@ -81,13 +81,15 @@ final class ModelStoreTests: XCTestCase {
         return .downloading
     }
 
-    func testTheCatalogueThatIsShippedHasTheDefaultModel() async throws {
+    func testTheCatalogueThatIsShippedHasTheDefaultModels() async throws {
         let store = try await ModelStore.open(temporaryFolder())
         let models = try await store.models()
         let model = try XCTUnwrap(models.first { $0.name == ModelStore.defaultModel })
         XCTAssertEqual(model.licence, "Apache-2.0")
         XCTAssertEqual(model.status, .downloadable)
         XCTAssertGreaterThan(model.bytes, 90_000_000)
+        let encoder = try XCTUnwrap(models.first { $0.name == ModelStore.defaultEncoder })
+        XCTAssertEqual(encoder.status, .downloadable)
         XCTAssert(models.contains(where: \.licenceMustBeAccepted))
     }
 

@@ -20,6 +20,50 @@ enum TestModel {
     }
 }
 
+/// The real encoder that the tests run on.
+enum TestEncoder {
+    /// The encoder's folder; a test that needs it is skipped where nobody said where it is.
+    static func file() throws -> URL {
+        guard let path = ProcessInfo.processInfo.environment["MINNOW_TEST_ENCODER"] else {
+            throw XCTSkip("MINNOW_TEST_ENCODER names no encoder")
+        }
+        return URL(fileURLWithPath: path)
+    }
+
+    static func open() async throws -> TextEncoder {
+        try await TextEncoder.open(file(), options: EncoderOptions(device: .cpu, threads: 2))
+    }
+
+    /// What people write to a bank.
+    static let examples = [
+        LabelledText("I lost my card on the bus", label: "lost_card"),
+        LabelledText("Someone stole my purse and my card was in it", label: "lost_card"),
+        LabelledText("My card is missing, please block it", label: "lost_card"),
+        LabelledText("I left my bank card in a taxi", label: "lost_card"),
+        LabelledText("Block my card, it was stolen", label: "lost_card"),
+        LabelledText("I can't find my debit card anywhere", label: "lost_card"),
+        LabelledText("How many euros do I get for 100 pounds?", label: "exchange_rate"),
+        LabelledText("What is the exchange rate for dollars today?", label: "exchange_rate"),
+        LabelledText("Is your rate for yen better than last week?", label: "exchange_rate"),
+        LabelledText("How much is a Swiss franc worth at your bank", label: "exchange_rate"),
+        LabelledText("I want to change money before my holiday, at which rate?", label: "exchange_rate"),
+        LabelledText("Tell me the current rate of the euro", label: "exchange_rate"),
+        LabelledText("I have moved, here is my new address", label: "address_change"),
+        LabelledText("Please update my address", label: "address_change"),
+        LabelledText("We are moving house next month, what do I have to do?", label: "address_change"),
+        LabelledText("My letters go to the wrong street", label: "address_change"),
+        LabelledText("How do I change where my statements are sent?", label: "address_change"),
+        LabelledText("I live in Leeds now, no longer in York", label: "address_change"),
+    ]
+}
+
+/// Runs a test with the real encoder.
+func withEncoder(_ body: (TextEncoder) async throws -> Void) async throws {
+    let encoder = try await TestEncoder.open()
+    defer { encoder.close() }
+    try await body(encoder)
+}
+
 /// Runs a test with the real model.
 func withModel(_ body: (Assistant) async throws -> Void) async throws {
     let assistant = try await TestModel.open()

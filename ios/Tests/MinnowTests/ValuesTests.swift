@@ -49,6 +49,14 @@ final class ValuesTests: XCTestCase {
         XCTAssertEqual(try saved(ChatEvent.done(answer)), .done(answer))
         XCTAssertEqual(try saved(TaskUpdate<String>.done("a")), .done("a"))
         XCTAssertEqual(try saved(DownloadStatus.started(bytesToDownload: 1)), .started(bytesToDownload: 1))
+        let found = Classification(
+            label: nil, abstention: .outOfScope, confidence: 1, scores: [LabelScore(label: "a", probability: 1)],
+            evidence: [Evidence(word: "a", span: TextSpan(utf16: 0..<1), weight: 1)], servedBy: .onDevice)
+        XCTAssertEqual(try saved(found), found)
+        let note = TransactionAnnotation(
+            merchant: "a", category: "b", confidence: 1,
+            flags: [.recurring(everyDays: 30), .unusualAmount(usual: -1), .possibleDuplicate(of: 0)])
+        XCTAssertEqual(try saved(note), note)
         let options = AnswerOptions(sampling: RandomSampling(seed: .max), timeLimit: .seconds(1))
         XCTAssertEqual(try saved(options), options)
     }

@@ -27,11 +27,12 @@ pub fn test(shell: &Shell) -> Result<()> {
 /// The same with the native library in a folder.
 pub fn test_with(shell: &Shell, library: &Path) -> Result<()> {
     ensure(shell)?;
-    let model = model::ensure(shell)?;
+    let (model, encoder) = (model::ensure(shell)?, model::ensure_encoder(shell)?);
     let begun = Instant::now();
     maven(shell, POM, &["-Pstrict", "verify"])
         .arg(format!("-Dminnow.library.path={}", library.display()))
         .env("MINNOW_TEST_MODEL", model)
+        .env("MINNOW_TEST_ENCODER", encoder)
         .run()?;
     println!("xtask: the Kotlin code is compiled and tested ({:.0} s)", begun.elapsed().as_secs_f32());
     Ok(())

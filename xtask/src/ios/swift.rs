@@ -30,21 +30,35 @@ const GENERATED: &str = "MinnowFFI.swift";
 /// Compiles the packages and runs their tests.
 pub fn test(shell: &Shell) -> Result<()> {
     let programs = demo::build_all(shell)?;
-    let model = model::ensure(shell)?;
+    let (model, encoder) = (model::ensure(shell)?, model::ensure_encoder(shell)?);
     let root = debian::ensure(shell, &ROOT)?;
     let begun = Instant::now();
     let build = super::folder()?.join("swift-build");
     shell.create_dir(&build)?;
     write_guide(shell, &build.join("guide"))?;
-    let (models, file) = (model.parent().context("the model is in no folder")?, model.file_name().unwrap_or_default());
-    let folders =
-        [(shell.current_dir(), "minnow"), (programs, "programs"), (models.to_owned(), "models"), (build, "build")];
+    let inside = |folder: &str, path: &Path| -> Result<String> {
+        let name = path.file_name().with_context(|| format!("{} has no name", path.display()))?;
+        Ok(format!("'/{folder}/{}'", name.to_string_lossy()))
+    };
+    let environment = format!(
+        "export HOME=/root LD_LIBRARY_PATH=/programs MINNOW_TEST_MODEL={} MINNOW_TEST_ENCODER={}",
+        inside("models", &model)?,
+        inside("encoders", &encoder)?
+    );
+    let folder =
+        |path: &Path| path.parent().map(Path::to_owned).with_context(|| format!("{} is in no folder", path.display()));
+    let folders = [
+        (shell.current_dir(), "minnow"),
+        (programs, "programs"),
+        (folder(&model)?, "models"),
+        (folder(&encoder)?, "encoders"),
+        (build, "build"),
+    ];
     let folders: Vec<(&Path, &str)> = folders.iter().map(|(outside, name)| (outside.as_path(), *name)).collect();
-    let model =
-        format!("export HOME=/root LD_LIBRARY_PATH=/programs MINNOW_TEST_MODEL='/models/{}'", file.to_string_lossy());
     let steps = [
         "cd /minnow/ios".to_owned(),
         format!("swift test --scratch-path /build/package {STRICT}"),
+        uikit_check(),
         "cd /minnow/ios/Bank".to_owned(),
         format!("swift test --scratch-path /build/bank {STRICT}"),
         "swiftc -frontend -parse -swift-version 6 App/*.swift Sources/BankViews/*.swift".to_owned(),
@@ -55,12 +69,24 @@ pub fn test(shell: &Shell) -> Result<()> {
             "find . -name '*.swift' -not -name {GENERATED} -not -path '*/.build/*' -exec swift format lint --strict {{}} +"
         ),
     ];
-    root.run(shell, &folders, &format!("{model} && {}", steps.join(" && ")))?;
+    root.run(shell, &folders, &format!("{environment} && {}", steps.join(" && ")))?;
     println!(
         "xtask: the Swift package, the code of {GUIDE} and the sample bank are compiled and tested ({:.0} s)",
         begun.elapsed().as_secs_f32()
     );
     Ok(())
+}
+
+/// Compiles the package once more with a stand-in for UIKit, which brings in what only iOS has.
+fn uikit_check() -> String {
+    let headers = "-Xcc -fmodule-map-file=/minnow/ios/Sources/CMinnow/include/module.modulemap";
+    let flags = "-swift-version 6 -warnings-as-errors -parse-as-library";
+    [
+        "mkdir -p /build/stand-ins".to_owned(),
+        format!("swiftc {flags} -emit-module -module-name UIKit /minnow/ios/Tests/StandIns/UIKit.swift -o /build/stand-ins/UIKit.swiftmodule"),
+        format!("swiftc {flags} -typecheck -module-name Minnow -I /build/stand-ins -I /build/package/debug/Modules {headers} /minnow/ios/Sources/Minnow/*.swift"),
+    ]
+    .join(" && ")
 }
 
 /// A package whose code is that of the guide.

@@ -100,14 +100,16 @@ impl Calibration {
         self.confidences.get(found.0).copied()
     }
 
-    /// The familiarity below which a text is taken for one of no label, where `share` of the examples would be, too.
-    pub(super) fn familiarity_for(&self, share: f32) -> f32 {
+    /// The familiarity below which a text is taken for one of no label, where `share` of the examples would be, too; below all of them where
+    /// there were too few to tell (a promise of 1 in 100 stands on a hundred at least).
+    pub(super) fn familiarity_for(&self, share: f32, examples: usize) -> f32 {
         let points = self.familiarities.len().saturating_sub(1) as f32;
         let place = share.clamp(0.0, 1.0) * points;
         let at = |place: f32| self.familiarities.get(place as usize).copied().unwrap_or(f32::NEG_INFINITY);
         // a straight line between two points
         let (below, above) = (at(place.floor()), at(place.ceil()));
-        if share <= 0.0 || self.familiarities.is_empty() {
+        let too_few = share * (examples as f32 + 1.0) < 1.0;
+        if too_few || share <= 0.0 || self.familiarities.is_empty() {
             f32::NEG_INFINITY
         } else {
             below + (above - below) * place.fract()
@@ -216,11 +218,12 @@ mod tests {
         assert!(above.clone().count() >= 50 && above.filter(|example| example.label == 0).count() == 50);
         assert!(calibration.confidence_for(0.5, 100).unwrap() < threshold);
         assert_eq!(Calibration::of(&examples(0.9, 50)).unwrap().confidence_for(0.99, 100), None);
-        assert_eq!(calibration.familiarity_for(0.0), f32::NEG_INFINITY);
-        assert!((calibration.familiarity_for(0.05) - 4.0).abs() < 1.5);
+        assert_eq!(calibration.familiarity_for(0.0, 100), f32::NEG_INFINITY);
+        assert!((calibration.familiarity_for(0.05, 100) - 4.0).abs() < 1.5);
+        assert_eq!(calibration.familiarity_for(0.05, 15), f32::NEG_INFINITY, "one of fifteen is more");
         assert!(Calibration::of(&[]).is_none());
         assert_eq!(Calibration::unknown(1.0).confidence_for(0.9, 0), None);
-        assert_eq!(Calibration::unknown(1.0).familiarity_for(0.1), f32::NEG_INFINITY);
+        assert_eq!(Calibration::unknown(1.0).familiarity_for(0.1, 100), f32::NEG_INFINITY);
     }
 
     #[test]

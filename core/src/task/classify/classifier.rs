@@ -360,7 +360,7 @@ impl Thresholds {
         });
         Ok(Self {
             confidence: options.min_confidence.unwrap_or(0.0).max(for_accuracy),
-            familiarity: calibration.familiarity_for(options.refused.unwrap_or(REFUSED)),
+            familiarity: calibration.familiarity_for(options.refused.unwrap_or(REFUSED), classifier.examples()),
         })
     }
 }

@@ -30,7 +30,7 @@ const OVER_A_GUESS: f32 = 0.07;
 ///
 /// # Errors
 /// `InvalidInput` for an empty text, fewer than two labels, empty, overlong or repeated ones; `Unsupported` for a model without a
-/// tokenizer; `Device` where the device failed; `Cancelled`.
+/// tokenizer, and for options that only trained classifiers have; `Device` where the device failed; `Cancelled`.
 pub fn classify(
     engine: &Engine,
     text: &str,
@@ -109,7 +109,12 @@ fn check(text: &str, labels: &[String], options: &ClassifyOptions) -> Result<()>
             return Err(Error::invalid("labels", format!("label {} reads as another one does", index + 1)));
         }
     }
-    options.check()
+    options.check()?;
+    if options.accuracy.is_some() || options.refused.is_some() || options.evidence {
+        let what = "labels alone promise no accuracy, refuse no texts and have no evidence";
+        return Err(Error::unsupported(what, "train a Classifier on examples for that"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -34,8 +34,16 @@ public suspend fun ModelStore.Companion.open(context: Context, client: HttpClien
  * }
  * ```
  */
-public fun Assistant.observeMemory(context: Context): AutoCloseable {
-    val callbacks = MemoryCallbacks(this)
+public fun Assistant.observeMemory(context: Context): AutoCloseable = observeMemory(context) { trim(it) }
+
+/**
+ * Gives memory back when Android asks for it with urgency, until the returned handle is closed: the encoder's weights go when the process is
+ * in danger, and the next call reads them again. The handle holds the encoder, as that of an assistant does.
+ */
+public fun TextEncoder.observeMemory(context: Context): AutoCloseable = observeMemory(context) { trim(it) }
+
+private fun observeMemory(context: Context, trim: suspend (MemoryPressure) -> Unit): AutoCloseable {
+    val callbacks = MemoryCallbacks(trim)
     val application = context.applicationContext
     application.registerComponentCallbacks(callbacks)
     return AutoCloseable {
@@ -75,7 +83,7 @@ public fun AutoCloseable.closeWith(activity: Activity) {
 }
 
 /**
- * What a level of `onTrimMemory` asks of an assistant; `null`: nothing.
+ * What a level of `onTrimMemory` asks of a model; `null`: nothing.
  *
  * Newer Android versions only send UI_HIDDEN and BACKGROUND; the others are for those before 14.
  */
@@ -93,24 +101,24 @@ public fun memoryPressureOf(trimLevel: Int): MemoryPressure? = when (trimLevel) 
     else -> null
 }
 
-private class MemoryCallbacks(private val assistant: Assistant) : ComponentCallbacks2, AutoCloseable {
+private class MemoryCallbacks(private val trim: suspend (MemoryPressure) -> Unit) : ComponentCallbacks2, AutoCloseable {
     private val scope = CoroutineScope(SupervisorJob() + CallDispatcher)
 
     override fun onTrimMemory(level: Int) {
-        memoryPressureOf(level)?.let(::trim)
+        memoryPressureOf(level)?.let(::giveBack)
     }
 
     @Deprecated("Android calls it on versions before 14")
-    override fun onLowMemory() = trim(MemoryPressure.CRITICAL)
+    override fun onLowMemory() = giveBack(MemoryPressure.CRITICAL)
 
     override fun onConfigurationChanged(configuration: Configuration) = Unit
 
     override fun close() = scope.cancel()
 
-    private fun trim(pressure: MemoryPressure) {
+    private fun giveBack(pressure: MemoryPressure) {
         scope.launch {
             try {
-                assistant.trim(pressure)
+                trim(pressure)
             } catch (_: MinnowException) {
                 // closed meanwhile: there is nothing to give back
             }

@@ -91,6 +91,9 @@ public interface ModelStore : AutoCloseable {
         /** The model to start with: SmolLM2 135M, 98 MB, Apache-2.0. */
         public const val DEFAULT_MODEL: String = "smollm2-135m-instruct-q4_1"
 
+        /** The encoder to start with: all-MiniLM-L6-v2, English, 91 MB as it is published, Apache-2.0. */
+        public const val DEFAULT_ENCODER: String = "all-minilm-l6-v2"
+
         /**
          * The store in [folder], which may not exist yet. Keep it out of backups: models are large and can be fetched again.
          *

@@ -58,6 +58,25 @@ class CallingThreadTest {
             start("trim") { assistant.trim(MemoryPressure.CRITICAL) }
             start("store") { store = ModelStore.open(folder.toFile()) }
             start("models") { store.models() }
+            lateinit var encoder: TextEncoder
+            lateinit var classifier: Classifier
+            lateinit var annotator: Annotator
+            start("open an encoder") { encoder = TestEncoder.open() }
+            start("embed") { encoder.embed(listOf("hello")) }
+            start("train, a megabyte, cancelled") {
+                kotlinx.coroutines.withTimeoutOrNull(20) {
+                    encoder.trainClassifier(TestEncoder.examples + LabelledText(huge, "exchange_rate"))
+                }
+            }
+            start("train") { classifier = encoder.trainClassifier(TestEncoder.examples) }
+            start("classify, trained") { classifier.classify("hello") }
+            start("learn") { classifier.learn(listOf(LabelledText("hello", "greeting"))) }
+            start("save") { classifier.save(folder.resolve("head").toFile()) }
+            start("annotator") { annotator = classifier.annotator() }
+            start("annotate") { annotator.annotate(BankTransaction("TESCO 12", -100, java.time.LocalDate.of(2026, 1, 1))) }
+            measured.getOrPut("close of an annotator") { mutableListOf() } += held { annotator.close() }
+            measured.getOrPut("close of a classifier") { mutableListOf() } += held { classifier.close() }
+            measured.getOrPut("close of an encoder") { mutableListOf() } += held { encoder.close() }
             measured.getOrPut("close of a chat") { mutableListOf() } += held { chat.close() }
             measured.getOrPut("close of an assistant") { mutableListOf() } += held { assistant.close() }
             measured.getOrPut("close of a store") { mutableListOf() } += held { store.close() }

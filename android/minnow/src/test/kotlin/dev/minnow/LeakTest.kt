@@ -1,5 +1,6 @@
 package dev.minnow
 
+import java.time.LocalDate
 import kotlin.test.Test
 import kotlin.test.assertTrue
 
@@ -54,5 +55,23 @@ class LeakTest {
         println("20 conversations: ${opened / 1_000_000} MB opened, ${spoken / 1_000_000} MB after one turn")
         assertTrue(opened < 40_000_000, "$opened bytes for 20 conversations that haven't begun")
         assertTrue(spoken < 200_000_000, "$spoken bytes for 20 conversations of a few words; 940 MB would be all their room")
+    }
+
+    @Test
+    fun `hundreds of classifiers and annotators leave the resident memory flat`() = testWithEncoder { encoder ->
+        val sizes = mutableListOf<Long>()
+        repeat(300) { round ->
+            val classifier = encoder.classifierFromLabels(List(50) { "label number $it" })
+            classifier.annotator().annotate(BankTransaction("TESCO 12", -100, LocalDate.of(2026, 1, 1)))
+            // letting go of it must be enough too
+            if (round % 2 == 0) classifier.close()
+            if ((round + 1) % 50 == 0) {
+                System.gc()
+                Thread.sleep(200)
+                sizes += residentBytes()
+            }
+        }
+        val growth = sizes.takeLast(2).min() - sizes[1]
+        assertTrue(growth < 20_000_000, "$growth bytes were left by 200 classifiers of 4 MB: $sizes")
     }
 }

@@ -89,11 +89,13 @@ class ModelStoreTest {
         test { ModelStore.open(folder.toFile(), catalogue, client).use { body(it) } }
 
     @Test
-    fun `the catalogue that is shipped has the default model`() = testStore(catalogue = null) { store ->
+    fun `the catalogue that is shipped has the default models`() = testStore(catalogue = null) { store ->
         val model = store.models().single { it.name == ModelStore.DEFAULT_MODEL }
         assertEquals("Apache-2.0", model.licence)
         assertEquals(FeatureStatus.DOWNLOADABLE, model.status)
         assertTrue(model.bytes > 90_000_000)
+        val encoder = store.models().single { it.name == ModelStore.DEFAULT_ENCODER }
+        assertEquals("bert" to FeatureStatus.DOWNLOADABLE, encoder.architecture to encoder.status)
         assertTrue(store.models().any { it.licenceMustBeAccepted })
     }
 

@@ -6,6 +6,7 @@ import android.content.ComponentCallbacks2
 import android.content.Context
 import java.util.Collections
 import kotlin.test.Test
+import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
 import kotlin.test.assertIs
 import kotlin.test.assertNull
@@ -57,6 +58,23 @@ class PlatformTest {
     }
 
     @Test
+    fun `an encoder gives its memory back too`() = testWithEncoder { encoder ->
+        val application = FakeApplication()
+        encoder.observeMemory(application).use {
+            val before = encoder.embed(listOf("hello")).single()
+            val full = residentBytes()
+            (application.callbacks.single() as ComponentCallbacks2).onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_COMPLETE)
+            for (attempt in 0 until 200) {
+                if (residentBytes() < full - 60_000_000) break
+                Thread.sleep(10)
+            }
+            assertTrue(residentBytes() < full - 60_000_000, "the weights are 91 MB")
+            assertContentEquals(before, encoder.embed(listOf("hello")).single())
+        }
+        assertEquals(0, application.callbacks.size)
+    }
+
+    @Test
     fun `the log says what was opened and never what was asked`() = test {
         val lines = Collections.synchronizedList(mutableListOf<LogLine>())
         Minnow.setLogging(LogLevel.DEBUG) {
@@ -66,6 +84,13 @@ class PlatformTest {
         TestModel.open().use { assistant ->
             assistant.summarize("Mrs Kowalczyk's secret is safe. Her account is not. She told nobody about it.", SummarizeOptions(1))
             assistant.chat().use { it.say("Mrs Kowalczyk says hello", AnswerOptions(maxTokens = 4)) }
+        }
+        TestEncoder.open().use { encoder ->
+            val examples = TestEncoder.examples + LabelledText("Mrs Kowalczyk is rich", "Kowalczyk")
+            encoder.trainClassifier(examples).use { classifier ->
+                classifier.classify("Is Mrs Kowalczyk there?", ClassifyOptions(evidence = true))
+                classifier.learn(listOf(LabelledText("Kowalczyk called", "Kowalczyk")))
+            }
         }
         Minnow.setLogging(LogLevel.WARN)
         assertTrue(lines.any { "model opened" in it.message && it.level == LogLevel.INFO && it.target.startsWith("minnow") })

@@ -835,13 +835,21 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_minnow_ffi_checksum_func_version(
     ): Int
+    external fun uniffi_minnow_ffi_checksum_func_open_annotator(
+    ): Int
     external fun uniffi_minnow_ffi_checksum_func_open_assistant(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_func_open_encoder(
     ): Int
     external fun uniffi_minnow_ffi_checksum_func_set_log_level(
     ): Int
     external fun uniffi_minnow_ffi_checksum_func_set_log_listener(
     ): Int
     external fun uniffi_minnow_ffi_checksum_func_open_store(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeannotator_annotate(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeannotator_shut_down(
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativeassistant_chat(
     ): Int
@@ -866,6 +874,36 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_minnow_ffi_checksum_method_nativechat_say(
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativechat_shut_down(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeclassifier_annotator(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeclassifier_classify(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeclassifier_facts(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeclassifier_learn(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeclassifier_save(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeclassifier_shut_down(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_classifier_from_labels(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_embed(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_facts(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_load_classifier(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_pause(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_resume(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_shut_down(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_train_classifier(
+    ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeencoder_trim(
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_progresslistener_on_progress(
     ): Int
@@ -923,13 +961,21 @@ internal object UniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_minnow_ffi_fn_clone_nativeannotator(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_free_nativeannotator(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_minnow_ffi_fn_method_nativeannotator_annotate(`ptr`: Long,`transaction`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeannotator_shut_down(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_minnow_ffi_fn_clone_nativeassistant(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_minnow_ffi_fn_free_nativeassistant(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_chat(`ptr`: Long,`options`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_minnow_ffi_fn_method_nativeassistant_classify(`ptr`: Long,`text`: RustBuffer.ByValue,`labels`: RustBuffer.ByValue,`minConfidence`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,
+    external fun uniffi_minnow_ffi_fn_method_nativeassistant_classify(`ptr`: Long,`text`: RustBuffer.ByValue,`labels`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_facts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -955,6 +1001,44 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_minnow_ffi_fn_method_nativechat_shut_down(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_minnow_ffi_fn_clone_nativeclassifier(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_free_nativeclassifier(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_minnow_ffi_fn_method_nativeclassifier_annotator(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeclassifier_classify(`ptr`: Long,`texts`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeclassifier_facts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_minnow_ffi_fn_method_nativeclassifier_learn(`ptr`: Long,`examples`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeclassifier_save(`ptr`: Long,`path`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeclassifier_shut_down(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_minnow_ffi_fn_clone_nativeencoder(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_free_nativeencoder(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_classifier_from_labels(`ptr`: Long,`labels`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_embed(`ptr`: Long,`texts`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_facts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_load_classifier(`ptr`: Long,`path`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_pause(`ptr`: Long,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_resume(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_shut_down(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_train_classifier(`ptr`: Long,`examples`: RustBuffer.ByValue,`seed`: Long,`progress`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeencoder_trim(`ptr`: Long,`pressure`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_minnow_ffi_fn_clone_progresslistener(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_minnow_ffi_fn_free_progresslistener(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1029,7 +1113,11 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_minnow_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_minnow_ffi_fn_func_open_annotator(uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_minnow_ffi_fn_func_open_assistant(`path`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_func_open_encoder(`path`: RustBuffer.ByValue,`device`: RustBuffer.ByValue,`threads`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_minnow_ffi_fn_func_set_log_level(`level`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -1451,6 +1539,29 @@ internal object FfiConverterUInt: FfiConverter<UInt, Int> {
 
     override fun write(value: UInt, buf: ByteBuffer) {
         buf.putInt(value.toInt())
+    }
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterInt: FfiConverter<Int, Int> {
+    override fun lift(value: Int): Int {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Int {
+        return buf.getInt()
+    }
+
+    override fun lower(value: Int): Int {
+        return value
+    }
+
+    override fun allocationSize(value: Int) = 4UL
+
+    override fun write(value: Int, buf: ByteBuffer) {
+        buf.putInt(value)
     }
 }
 
@@ -3163,6 +3274,310 @@ internal object FfiConverterTypeLogListener: FfiConverter<LogListener, Long> {
 
 
 /**
+ * An annotator and what it has seen.
+ */
+internal interface NativeAnnotatorInterface {
+
+    /**
+     * Annotates the next transaction.
+     *
+     * # Errors
+     * `InvalidInput` for an empty description, one that is too long, or a date that there isn't; `Device`; `Cancelled`; `Closed`. The
+     * transaction is not remembered then.
+     */
+    suspend fun `annotate`(`transaction`: BankTransaction): TransactionAnnotation
+
+    /**
+     * Cancels what runs and forgets what was seen. Returns at once; calls that were running end with `Closed`.
+     */
+    fun `shutDown`()
+
+    companion object
+}
+
+/**
+ * An annotator and what it has seen.
+ */
+internal open class NativeAnnotator: Disposable, AutoCloseable, NativeAnnotatorInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_minnow_ffi_fn_free_nativeannotator(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_minnow_ffi_fn_clone_nativeannotator(handle, status)
+        }
+    }
+
+
+    /**
+     * Annotates the next transaction.
+     *
+     * # Errors
+     * `InvalidInput` for an empty description, one that is too long, or a date that there isn't; `Device`; `Cancelled`; `Closed`. The
+     * transaction is not remembered then.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `annotate`(`transaction`: BankTransaction) : TransactionAnnotation {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeannotator_annotate(
+                uniffiHandle,
+
+        FfiConverterTypeBankTransaction.lower(`transaction`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeTransactionAnnotation.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Cancels what runs and forgets what was seen. Returns at once; calls that were running end with `Closed`.
+     */override fun `shutDown`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeannotator_shut_down(
+        it,
+        _status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeAnnotator: FfiConverter<NativeAnnotator, Long> {
+    override fun lower(value: NativeAnnotator): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): NativeAnnotator {
+        return NativeAnnotator(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): NativeAnnotator {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: NativeAnnotator) = 8UL
+
+    override fun write(value: NativeAnnotator, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * An opened model and the functions it serves.
  */
 internal interface NativeAssistantInterface {
@@ -3173,9 +3588,9 @@ internal interface NativeAssistantInterface {
     suspend fun `chat`(`options`: ChatOptions): NativeChat
 
     /**
-     * Says which of `labels` a text has; below `min_confidence` none.
+     * Says which of `labels` a text has; or none.
      */
-    suspend fun `classify`(`text`: kotlin.String, `labels`: List<kotlin.String>, `minConfidence`: kotlin.Float?, `progress`: ProgressListener?): Classification
+    suspend fun `classify`(`text`: kotlin.String, `labels`: List<kotlin.String>, `options`: ClassifyOptions, `progress`: ProgressListener?): Classification
 
     /**
      * What was opened, and on what it runs.
@@ -3346,11 +3761,11 @@ internal open class NativeAssistant: Disposable, AutoCloseable, NativeAssistantI
 
 
     /**
-     * Says which of `labels` a text has; below `min_confidence` none.
+     * Says which of `labels` a text has; or none.
      */
     @Throws(MinnowException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `classify`(`text`: kotlin.String, `labels`: List<kotlin.String>, `minConfidence`: kotlin.Float?, `progress`: ProgressListener?) : Classification {
+    override suspend fun `classify`(`text`: kotlin.String, `labels`: List<kotlin.String>, `options`: ClassifyOptions, `progress`: ProgressListener?) : Classification {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_minnow_ffi_fn_method_nativeassistant_classify(
@@ -3358,7 +3773,7 @@ internal open class NativeAssistant: Disposable, AutoCloseable, NativeAssistantI
 
         FfiConverterString.lower(`text`),
         FfiConverterSequenceString.lower(`labels`),
-        FfiConverterOptionalFloat.lower(`minConfidence`),
+        FfiConverterTypeClassifyOptions.lower(`options`),
         FfiConverterOptionalTypeProgressListener.lower(`progress`),
             )
         },
@@ -3893,6 +4308,917 @@ internal object FfiConverterTypeNativeChat: FfiConverter<NativeChat, Long> {
     override fun allocationSize(value: NativeChat) = 8UL
 
     override fun write(value: NativeChat, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * An encoder and a head over it.
+ */
+internal interface NativeClassifierInterface {
+
+    /**
+     * An annotator whose categories are the labels of this classifier, as it is now.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+    fun `annotator`(): NativeAnnotator
+
+    /**
+     * Says which label each of some texts has, in their order.
+     */
+    suspend fun `classify`(`texts`: List<kotlin.String>, `options`: ClassifyOptions, `progress`: ProgressListener?): List<Classification>
+
+    /**
+     * What the classifier says about itself.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+    fun `facts`(): ClassifierFacts
+
+    /**
+     * Learns further examples, of known labels or new ones. Calls that run meanwhile are answered as before.
+     */
+    suspend fun `learn`(`examples`: List<LabelledText>)
+
+    /**
+     * Writes the classifier's head to a file, in one step.
+     */
+    suspend fun `save`(`path`: kotlin.String)
+
+    /**
+     * Cancels what runs and gives the head up, the annotators that were made from it too. The encoder stays open. Returns at once; calls that
+     * were running end with `Closed`.
+     */
+    fun `shutDown`()
+
+    companion object
+}
+
+/**
+ * An encoder and a head over it.
+ */
+internal open class NativeClassifier: Disposable, AutoCloseable, NativeClassifierInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_minnow_ffi_fn_free_nativeclassifier(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_minnow_ffi_fn_clone_nativeclassifier(handle, status)
+        }
+    }
+
+
+    /**
+     * An annotator whose categories are the labels of this classifier, as it is now.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+    @Throws(MinnowException::class)override fun `annotator`(): NativeAnnotator {
+            return FfiConverterTypeNativeAnnotator.lift(
+    callWithHandle {
+    uniffiRustCallWithError(MinnowException) { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeclassifier_annotator(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Says which label each of some texts has, in their order.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `classify`(`texts`: List<kotlin.String>, `options`: ClassifyOptions, `progress`: ProgressListener?) : List<Classification> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeclassifier_classify(
+                uniffiHandle,
+
+        FfiConverterSequenceString.lower(`texts`),
+        FfiConverterTypeClassifyOptions.lower(`options`),
+        FfiConverterOptionalTypeProgressListener.lower(`progress`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeClassification.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What the classifier says about itself.
+     *
+     * # Errors
+     * `Closed` after a close.
+     */
+    @Throws(MinnowException::class)override fun `facts`(): ClassifierFacts {
+            return FfiConverterTypeClassifierFacts.lift(
+    callWithHandle {
+    uniffiRustCallWithError(MinnowException) { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeclassifier_facts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Learns further examples, of known labels or new ones. Calls that run meanwhile are answered as before.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `learn`(`examples`: List<LabelledText>) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeclassifier_learn(
+                uniffiHandle,
+
+        FfiConverterSequenceTypeLabelledText.lower(`examples`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Writes the classifier's head to a file, in one step.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `save`(`path`: kotlin.String) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeclassifier_save(
+                uniffiHandle,
+
+        FfiConverterString.lower(`path`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Cancels what runs and gives the head up, the annotators that were made from it too. The encoder stays open. Returns at once; calls that
+     * were running end with `Closed`.
+     */override fun `shutDown`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeclassifier_shut_down(
+        it,
+        _status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeClassifier: FfiConverter<NativeClassifier, Long> {
+    override fun lower(value: NativeClassifier): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): NativeClassifier {
+        return NativeClassifier(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): NativeClassifier {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: NativeClassifier) = 8UL
+
+    override fun write(value: NativeClassifier, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * An opened encoder and what is made with it.
+ */
+internal interface NativeEncoderInterface {
+
+    /**
+     * A classifier that knows its labels by their names alone.
+     */
+    suspend fun `classifierFromLabels`(`labels`: List<kotlin.String>): NativeClassifier
+
+    /**
+     * The embeddings of texts, one after the other, as 32-bit numbers of little-endian bytes: as lists they would be an object each.
+     */
+    suspend fun `embed`(`texts`: List<kotlin.String>, `progress`: ProgressListener?): kotlin.ByteArray
+
+    /**
+     * What was opened, and on what it runs.
+     */
+    fun `facts`(): EncoderFacts
+
+    /**
+     * Reads a classifier's head.
+     */
+    suspend fun `loadClassifier`(`path`: kotlin.String): NativeClassifier
+
+    /**
+     * Lets the encoder rest until `resume`: calls wait before their next batch. Returns when none is running.
+     */
+    suspend fun `pause`()
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */
+    fun `resume`()
+
+    /**
+     * Cancels what runs and gives the encoder up, its classifiers and their annotators with it. Returns at once; calls that were running
+     * end with `Closed`.
+     */
+    fun `shutDown`()
+
+    /**
+     * Trains a classifier on examples.
+     */
+    suspend fun `trainClassifier`(`examples`: List<LabelledText>, `seed`: kotlin.ULong, `progress`: ProgressListener?): NativeClassifier
+
+    /**
+     * Gives memory back; the next call reads again what it needs.
+     */
+    suspend fun `trim`(`pressure`: MemoryPressure)
+
+    companion object
+}
+
+/**
+ * An opened encoder and what is made with it.
+ */
+internal open class NativeEncoder: Disposable, AutoCloseable, NativeEncoderInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_minnow_ffi_fn_free_nativeencoder(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_minnow_ffi_fn_clone_nativeencoder(handle, status)
+        }
+    }
+
+
+    /**
+     * A classifier that knows its labels by their names alone.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `classifierFromLabels`(`labels`: List<kotlin.String>) : NativeClassifier {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_classifier_from_labels(
+                uniffiHandle,
+
+        FfiConverterSequenceString.lower(`labels`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeNativeClassifier.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * The embeddings of texts, one after the other, as 32-bit numbers of little-endian bytes: as lists they would be an object each.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `embed`(`texts`: List<kotlin.String>, `progress`: ProgressListener?) : kotlin.ByteArray {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_embed(
+                uniffiHandle,
+
+        FfiConverterSequenceString.lower(`texts`),
+        FfiConverterOptionalTypeProgressListener.lower(`progress`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterByteArray.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What was opened, and on what it runs.
+     */override fun `facts`(): EncoderFacts {
+            return FfiConverterTypeEncoderFacts.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_facts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Reads a classifier's head.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `loadClassifier`(`path`: kotlin.String) : NativeClassifier {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_load_classifier(
+                uniffiHandle,
+
+        FfiConverterString.lower(`path`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeNativeClassifier.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Lets the encoder rest until `resume`: calls wait before their next batch. Returns when none is running.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `pause`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_pause(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Ends a pause. Returns at once; without one it does nothing.
+     */override fun `resume`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_resume(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Cancels what runs and gives the encoder up, its classifiers and their annotators with it. Returns at once; calls that were running
+     * end with `Closed`.
+     */override fun `shutDown`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_shut_down(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Trains a classifier on examples.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `trainClassifier`(`examples`: List<LabelledText>, `seed`: kotlin.ULong, `progress`: ProgressListener?) : NativeClassifier {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_train_classifier(
+                uniffiHandle,
+
+        FfiConverterSequenceTypeLabelledText.lower(`examples`),
+        FfiConverterULong.lower(`seed`),
+        FfiConverterOptionalTypeProgressListener.lower(`progress`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeNativeClassifier.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Gives memory back; the next call reads again what it needs.
+     */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `trim`(`pressure`: MemoryPressure) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_minnow_ffi_fn_method_nativeencoder_trim(
+                uniffiHandle,
+
+        FfiConverterTypeMemoryPressure.lower(`pressure`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNativeEncoder: FfiConverter<NativeEncoder, Long> {
+    override fun lower(value: NativeEncoder): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): NativeEncoder {
+        return NativeEncoder(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): NativeEncoder {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: NativeEncoder) = 8UL
+
+    override fun write(value: NativeEncoder, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -5153,6 +6479,77 @@ internal object FfiConverterTypeAnswerOptions: FfiConverterRustBuffer<AnswerOpti
 
 
 /**
+ * A payment, in or out.
+ */
+internal data class BankTransaction (
+    /**
+     * What the bank's statement says.
+     */
+    val `description`: kotlin.String
+    ,
+    /**
+     * In the smallest unit of the currency, negative for money that goes out.
+     */
+    val `amount`: kotlin.Long
+    ,
+    /**
+     * The year it was booked.
+     */
+    val `year`: kotlin.Int
+    ,
+    /**
+     * The month, 1 to 12.
+     */
+    val `month`: kotlin.Int
+    ,
+    /**
+     * The day, 1 to 31.
+     */
+    val `day`: kotlin.Int
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeBankTransaction: FfiConverterRustBuffer<BankTransaction> {
+    override fun read(buf: ByteBuffer): BankTransaction {
+        return BankTransaction(
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterInt.read(buf),
+            FfiConverterInt.read(buf),
+            FfiConverterInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: BankTransaction) = (
+            FfiConverterString.allocationSize(value.`description`) +
+            FfiConverterLong.allocationSize(value.`amount`) +
+            FfiConverterInt.allocationSize(value.`year`) +
+            FfiConverterInt.allocationSize(value.`month`) +
+            FfiConverterInt.allocationSize(value.`day`)
+    )
+
+    override fun write(value: BankTransaction, buf: ByteBuffer) {
+            FfiConverterString.write(value.`description`, buf)
+            FfiConverterLong.write(value.`amount`, buf)
+            FfiConverterInt.write(value.`year`, buf)
+            FfiConverterInt.write(value.`month`, buf)
+            FfiConverterInt.write(value.`day`, buf)
+    }
+}
+
+
+
+/**
  * One turn of a conversation.
  */
 internal data class ChatMessage (
@@ -5259,12 +6656,17 @@ internal object FfiConverterTypeChatOptions: FfiConverterRustBuffer<ChatOptions>
  */
 internal data class Classification (
     /**
-     * The label; none: the model does not know.
+     * The label; none: see `abstention`.
      */
     val `label`: kotlin.String?
     ,
     /**
-     * Probability that the best label is right, as the model sees it.
+     * Why no label is named.
+     */
+    val `abstention`: Abstention?
+    ,
+    /**
+     * Probability that the best label is right.
      */
     val `confidence`: kotlin.Float
     ,
@@ -5272,6 +6674,11 @@ internal data class Classification (
      * Every label, the likeliest first.
      */
     val `scores`: List<LabelScore>
+    ,
+    /**
+     * The words that spoke most for the likeliest label, the strongest first.
+     */
+    val `evidence`: List<Evidence>
     ,
     /**
      * Who answered.
@@ -5294,24 +6701,298 @@ internal object FfiConverterTypeClassification: FfiConverterRustBuffer<Classific
     override fun read(buf: ByteBuffer): Classification {
         return Classification(
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeAbstention.read(buf),
             FfiConverterFloat.read(buf),
             FfiConverterSequenceTypeLabelScore.read(buf),
+            FfiConverterSequenceTypeEvidence.read(buf),
             FfiConverterTypeAnswerSource.read(buf),
         )
     }
 
     override fun allocationSize(value: Classification) = (
             FfiConverterOptionalString.allocationSize(value.`label`) +
+            FfiConverterOptionalTypeAbstention.allocationSize(value.`abstention`) +
             FfiConverterFloat.allocationSize(value.`confidence`) +
             FfiConverterSequenceTypeLabelScore.allocationSize(value.`scores`) +
+            FfiConverterSequenceTypeEvidence.allocationSize(value.`evidence`) +
             FfiConverterTypeAnswerSource.allocationSize(value.`servedBy`)
     )
 
     override fun write(value: Classification, buf: ByteBuffer) {
             FfiConverterOptionalString.write(value.`label`, buf)
+            FfiConverterOptionalTypeAbstention.write(value.`abstention`, buf)
             FfiConverterFloat.write(value.`confidence`, buf)
             FfiConverterSequenceTypeLabelScore.write(value.`scores`, buf)
+            FfiConverterSequenceTypeEvidence.write(value.`evidence`, buf)
             FfiConverterTypeAnswerSource.write(value.`servedBy`, buf)
+    }
+}
+
+
+
+/**
+ * What a classifier says about itself.
+ */
+internal data class ClassifierFacts (
+    /**
+     * The labels, in the order in which they were first met.
+     */
+    val `labels`: List<kotlin.String>
+    ,
+    /**
+     * Examples that it was trained on.
+     */
+    val `examples`: kotlin.ULong
+    ,
+    /**
+     * Share of right answers to examples that were held out; 0 without examples.
+     */
+    val `crossValidatedAccuracy`: kotlin.Float
+    ,
+    /**
+     * Mean distance between confidence and accuracy, over examples that were held out.
+     */
+    val `expectedCalibrationError`: kotlin.Float
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeClassifierFacts: FfiConverterRustBuffer<ClassifierFacts> {
+    override fun read(buf: ByteBuffer): ClassifierFacts {
+        return ClassifierFacts(
+            FfiConverterSequenceString.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterFloat.read(buf),
+            FfiConverterFloat.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ClassifierFacts) = (
+            FfiConverterSequenceString.allocationSize(value.`labels`) +
+            FfiConverterULong.allocationSize(value.`examples`) +
+            FfiConverterFloat.allocationSize(value.`crossValidatedAccuracy`) +
+            FfiConverterFloat.allocationSize(value.`expectedCalibrationError`)
+    )
+
+    override fun write(value: ClassifierFacts, buf: ByteBuffer) {
+            FfiConverterSequenceString.write(value.`labels`, buf)
+            FfiConverterULong.write(value.`examples`, buf)
+            FfiConverterFloat.write(value.`crossValidatedAccuracy`, buf)
+            FfiConverterFloat.write(value.`expectedCalibrationError`, buf)
+    }
+}
+
+
+
+/**
+ * How a text is classified.
+ */
+internal data class ClassifyOptions (
+    /**
+     * Below this confidence no label is named.
+     */
+    val `minConfidence`: kotlin.Float?
+    ,
+    /**
+     * The share of named labels that shall be right.
+     */
+    val `accuracy`: kotlin.Float?
+    ,
+    /**
+     * The share of texts of known labels that may be refused so that those of none are found.
+     */
+    val `refused`: kotlin.Float?
+    ,
+    /**
+     * Whether to say which words carried the answer.
+     */
+    val `evidence`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeClassifyOptions: FfiConverterRustBuffer<ClassifyOptions> {
+    override fun read(buf: ByteBuffer): ClassifyOptions {
+        return ClassifyOptions(
+            FfiConverterOptionalFloat.read(buf),
+            FfiConverterOptionalFloat.read(buf),
+            FfiConverterOptionalFloat.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ClassifyOptions) = (
+            FfiConverterOptionalFloat.allocationSize(value.`minConfidence`) +
+            FfiConverterOptionalFloat.allocationSize(value.`accuracy`) +
+            FfiConverterOptionalFloat.allocationSize(value.`refused`) +
+            FfiConverterBoolean.allocationSize(value.`evidence`)
+    )
+
+    override fun write(value: ClassifyOptions, buf: ByteBuffer) {
+            FfiConverterOptionalFloat.write(value.`minConfidence`, buf)
+            FfiConverterOptionalFloat.write(value.`accuracy`, buf)
+            FfiConverterOptionalFloat.write(value.`refused`, buf)
+            FfiConverterBoolean.write(value.`evidence`, buf)
+    }
+}
+
+
+
+/**
+ * What was opened, and on what it runs.
+ */
+internal data class EncoderFacts (
+    /**
+     * The model family, in the words of the model file.
+     */
+    val `architecture`: kotlin.String
+    ,
+    /**
+     * Numbers of an embedding.
+     */
+    val `dimensions`: kotlin.UInt
+    ,
+    /**
+     * Tokens of a text that are read.
+     */
+    val `maxTokens`: kotlin.UInt
+    ,
+    /**
+     * Whether it runs on a GPU.
+     */
+    val `onGpu`: kotlin.Boolean
+    ,
+    /**
+     * The processor as its driver names it.
+     */
+    val `device`: kotlin.String
+    ,
+    /**
+     * Why that processor was chosen.
+     */
+    val `deviceReason`: kotlin.String
+    ,
+    /**
+     * CPU threads in use.
+     */
+    val `threads`: kotlin.UInt
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeEncoderFacts: FfiConverterRustBuffer<EncoderFacts> {
+    override fun read(buf: ByteBuffer): EncoderFacts {
+        return EncoderFacts(
+            FfiConverterString.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterUInt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: EncoderFacts) = (
+            FfiConverterString.allocationSize(value.`architecture`) +
+            FfiConverterUInt.allocationSize(value.`dimensions`) +
+            FfiConverterUInt.allocationSize(value.`maxTokens`) +
+            FfiConverterBoolean.allocationSize(value.`onGpu`) +
+            FfiConverterString.allocationSize(value.`device`) +
+            FfiConverterString.allocationSize(value.`deviceReason`) +
+            FfiConverterUInt.allocationSize(value.`threads`)
+    )
+
+    override fun write(value: EncoderFacts, buf: ByteBuffer) {
+            FfiConverterString.write(value.`architecture`, buf)
+            FfiConverterUInt.write(value.`dimensions`, buf)
+            FfiConverterUInt.write(value.`maxTokens`, buf)
+            FfiConverterBoolean.write(value.`onGpu`, buf)
+            FfiConverterString.write(value.`device`, buf)
+            FfiConverterString.write(value.`deviceReason`, buf)
+            FfiConverterUInt.write(value.`threads`, buf)
+    }
+}
+
+
+
+/**
+ * A word that spoke for an answer.
+ */
+internal data class Evidence (
+    /**
+     * The word.
+     */
+    val `word`: kotlin.String
+    ,
+    /**
+     * Where it is in the text.
+     */
+    val `span`: TextSpan
+    ,
+    /**
+     * How much less likely the label is without it.
+     */
+    val `weight`: kotlin.Float
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeEvidence: FfiConverterRustBuffer<Evidence> {
+    override fun read(buf: ByteBuffer): Evidence {
+        return Evidence(
+            FfiConverterString.read(buf),
+            FfiConverterTypeTextSpan.read(buf),
+            FfiConverterFloat.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Evidence) = (
+            FfiConverterString.allocationSize(value.`word`) +
+            FfiConverterTypeTextSpan.allocationSize(value.`span`) +
+            FfiConverterFloat.allocationSize(value.`weight`)
+    )
+
+    override fun write(value: Evidence, buf: ByteBuffer) {
+            FfiConverterString.write(value.`word`, buf)
+            FfiConverterTypeTextSpan.write(value.`span`, buf)
+            FfiConverterFloat.write(value.`weight`, buf)
     }
 }
 
@@ -5406,6 +7087,53 @@ internal object FfiConverterTypeLabelScore: FfiConverterRustBuffer<LabelScore> {
     override fun write(value: LabelScore, buf: ByteBuffer) {
             FfiConverterString.write(value.`label`, buf)
             FfiConverterFloat.write(value.`probability`, buf)
+    }
+}
+
+
+
+/**
+ * A text and its label.
+ */
+internal data class LabelledText (
+    /**
+     * The text.
+     */
+    val `text`: kotlin.String
+    ,
+    /**
+     * Its label.
+     */
+    val `label`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeLabelledText: FfiConverterRustBuffer<LabelledText> {
+    override fun read(buf: ByteBuffer): LabelledText {
+        return LabelledText(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LabelledText) = (
+            FfiConverterString.allocationSize(value.`text`) +
+            FfiConverterString.allocationSize(value.`label`)
+    )
+
+    override fun write(value: LabelledText, buf: ByteBuffer) {
+            FfiConverterString.write(value.`text`, buf)
+            FfiConverterString.write(value.`label`, buf)
     }
 }
 
@@ -6113,6 +7841,69 @@ internal object FfiConverterTypeTextSpan: FfiConverterRustBuffer<TextSpan> {
 
 
 /**
+ * What is noted beside a transaction.
+ */
+internal data class TransactionAnnotation (
+    /**
+     * Who was paid or who paid.
+     */
+    val `merchant`: kotlin.String
+    ,
+    /**
+     * What it was for.
+     */
+    val `category`: kotlin.String?
+    ,
+    /**
+     * Probability that the likeliest category is right.
+     */
+    val `confidence`: kotlin.Float
+    ,
+    /**
+     * What stands out.
+     */
+    val `flags`: List<TransactionFlag>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTransactionAnnotation: FfiConverterRustBuffer<TransactionAnnotation> {
+    override fun read(buf: ByteBuffer): TransactionAnnotation {
+        return TransactionAnnotation(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterFloat.read(buf),
+            FfiConverterSequenceTypeTransactionFlag.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TransactionAnnotation) = (
+            FfiConverterString.allocationSize(value.`merchant`) +
+            FfiConverterOptionalString.allocationSize(value.`category`) +
+            FfiConverterFloat.allocationSize(value.`confidence`) +
+            FfiConverterSequenceTypeTransactionFlag.allocationSize(value.`flags`)
+    )
+
+    override fun write(value: TransactionAnnotation, buf: ByteBuffer) {
+            FfiConverterString.write(value.`merchant`, buf)
+            FfiConverterOptionalString.write(value.`category`, buf)
+            FfiConverterFloat.write(value.`confidence`, buf)
+            FfiConverterSequenceTypeTransactionFlag.write(value.`flags`, buf)
+    }
+}
+
+
+
+/**
  * When something is.
  */
 internal data class When (
@@ -6259,6 +8050,49 @@ internal object FfiConverterTypeWhenProvenance: FfiConverterRustBuffer<WhenProve
             FfiConverterOptionalTypeOrigin.write(value.`end`, buf)
     }
 }
+
+
+
+/**
+ * Why no label is named.
+ */
+
+internal enum class Abstention {
+
+    /**
+     * The likeliest label isn't likely enough.
+     */
+    UNSURE,
+    /**
+     * The text is like no example of any label.
+     */
+    OUT_OF_SCOPE;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeAbstention: FfiConverterRustBuffer<Abstention> {
+    override fun read(buf: ByteBuffer) = try {
+        Abstention.values()[buf.getInt() - 1]
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Abstention) = 4UL
+
+    override fun write(value: Abstention, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 
 
 
@@ -7409,6 +9243,134 @@ internal object FfiConverterTypeSpeaker: FfiConverterRustBuffer<Speaker> {
 
 
 
+/**
+ * Why a transaction stands out.
+ */
+internal sealed class TransactionFlag {
+
+    /**
+     * It comes again and again.
+     */
+    data class Recurring(
+        /**
+         * The usual distance in days.
+         */
+        val `everyDays`: kotlin.UShort) : TransactionFlag()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Far more than this merchant was paid before.
+     */
+    data class UnusualAmount(
+        /**
+         * The median of what came before.
+         */
+        val `usual`: kotlin.Long) : TransactionFlag()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The same merchant and amount within three days.
+     */
+    data class PossibleDuplicate(
+        /**
+         * Which transaction it repeats, counted from 0.
+         */
+        val `of`: kotlin.ULong) : TransactionFlag()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTransactionFlag : FfiConverterRustBuffer<TransactionFlag>{
+    override fun read(buf: ByteBuffer): TransactionFlag {
+        return when(buf.getInt()) {
+            1 -> TransactionFlag.Recurring(
+                FfiConverterUShort.read(buf),
+                )
+            2 -> TransactionFlag.UnusualAmount(
+                FfiConverterLong.read(buf),
+                )
+            3 -> TransactionFlag.PossibleDuplicate(
+                FfiConverterULong.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: TransactionFlag): ULong = when(value) {
+        is TransactionFlag.Recurring -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterUShort.allocationSize(value.`everyDays`)
+            )
+        }
+        is TransactionFlag.UnusualAmount -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`usual`)
+            )
+        }
+        is TransactionFlag.PossibleDuplicate -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterULong.allocationSize(value.`of`)
+            )
+        }
+    }
+
+    override fun write(value: TransactionFlag, buf: ByteBuffer) {
+        when(value) {
+            is TransactionFlag.Recurring -> {
+                buf.putInt(1)
+                FfiConverterUShort.write(value.`everyDays`, buf)
+                Unit
+            }
+            is TransactionFlag.UnusualAmount -> {
+                buf.putInt(2)
+                FfiConverterLong.write(value.`usual`, buf)
+                Unit
+            }
+            is TransactionFlag.PossibleDuplicate -> {
+                buf.putInt(3)
+                FfiConverterULong.write(value.`of`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
 
 
 /**
@@ -7836,6 +9798,38 @@ internal object FfiConverterOptionalTypeRandomSampling: FfiConverterRustBuffer<R
 /**
  * @suppress
  */
+internal object FfiConverterOptionalTypeAbstention: FfiConverterRustBuffer<Abstention?> {
+    override fun read(buf: ByteBuffer): Abstention? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeAbstention.read(buf)
+    }
+
+    override fun allocationSize(value: Abstention?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeAbstention.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Abstention?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeAbstention.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalTypeDateOrder: FfiConverterRustBuffer<DateOrder?> {
     override fun read(buf: ByteBuffer): DateOrder? {
         if (buf.get().toInt() == 0) {
@@ -7988,6 +9982,62 @@ internal object FfiConverterSequenceTypeChatMessage: FfiConverterRustBuffer<List
 /**
  * @suppress
  */
+internal object FfiConverterSequenceTypeClassification: FfiConverterRustBuffer<List<Classification>> {
+    override fun read(buf: ByteBuffer): List<Classification> {
+        val len = buf.getInt()
+        return List<Classification>(len) {
+            FfiConverterTypeClassification.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Classification>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeClassification.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Classification>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeClassification.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeEvidence: FfiConverterRustBuffer<List<Evidence>> {
+    override fun read(buf: ByteBuffer): List<Evidence> {
+        val len = buf.getInt()
+        return List<Evidence>(len) {
+            FfiConverterTypeEvidence.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Evidence>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeEvidence.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Evidence>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeEvidence.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterSequenceTypeHttpHeader: FfiConverterRustBuffer<List<HttpHeader>> {
     override fun read(buf: ByteBuffer): List<HttpHeader> {
         val len = buf.getInt()
@@ -8034,6 +10084,34 @@ internal object FfiConverterSequenceTypeLabelScore: FfiConverterRustBuffer<List<
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeLabelScore.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeLabelledText: FfiConverterRustBuffer<List<LabelledText>> {
+    override fun read(buf: ByteBuffer): List<LabelledText> {
+        val len = buf.getInt()
+        return List<LabelledText>(len) {
+            FfiConverterTypeLabelledText.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<LabelledText>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeLabelledText.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<LabelledText>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeLabelledText.write(it, buf)
         }
     }
 }
@@ -8153,6 +10231,34 @@ internal object FfiConverterSequenceTypeWhen: FfiConverterRustBuffer<List<When>>
 
 
 
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeTransactionFlag: FfiConverterRustBuffer<List<TransactionFlag>> {
+    override fun read(buf: ByteBuffer): List<TransactionFlag> {
+        val len = buf.getInt()
+        return List<TransactionFlag>(len) {
+            FfiConverterTypeTransactionFlag.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TransactionFlag>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTransactionFlag.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TransactionFlag>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTransactionFlag.write(it, buf)
+        }
+    }
+}
+
+
+
+
 
 
 
@@ -8193,6 +10299,19 @@ internal object FfiConverterSequenceTypeWhen: FfiConverterRustBuffer<List<When>>
 
 
         /**
+         * An annotator without categories.
+         */ internal fun `openAnnotator`(): NativeAnnotator {
+            return FfiConverterTypeNativeAnnotator.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_func_open_annotator(
+
+        _status)
+}
+    )
+    }
+
+
+        /**
          * Opens the model at `path`: a .gguf file, or a folder with config.json and model.safetensors.
          *
          * # Errors
@@ -8210,6 +10329,30 @@ internal object FfiConverterSequenceTypeWhen: FfiConverterRustBuffer<List<When>>
         { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_u64(future) },
         // lift function
         { FfiConverterTypeNativeAssistant.lift(it) },
+        // Error FFI converter
+        MinnowException.ErrorHandler,
+    )
+    }
+
+        /**
+         * Opens the encoder at `path`: a .gguf file, or a folder with config.json, model.safetensors and tokenizer.json.
+         *
+         * # Errors
+         * As the core's `Encoder::open`.
+         */
+    @Throws(MinnowException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     internal suspend fun `openEncoder`(`path`: kotlin.String, `device`: DeviceChoice, `threads`: kotlin.UInt?) : NativeEncoder {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_minnow_ffi_fn_func_open_encoder(
+        FfiConverterString.lower(`path`),
+        FfiConverterTypeDeviceChoice.lower(`device`),
+        FfiConverterOptionalUInt.lower(`threads`),),
+        { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeNativeEncoder.lift(it) },
         // Error FFI converter
         MinnowException.ErrorHandler,
     )
