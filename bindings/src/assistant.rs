@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
-use minnow::{Assistant, CancelToken, Engine, EngineOptions, MemoryPressure as Pressure};
+use minnow::{Assistant, CancelToken, Encoder, Engine, EngineOptions, MemoryPressure as Pressure};
 
 use crate::chat::{NativeChat, OpenedChat};
 use crate::classification::{Classification, ClassifyOptions};
+use crate::encoder::NativeEncoder;
 use crate::error::{MinnowError, Result};
-use crate::jobs::{self, Jobs, lock};
+use crate::jobs::{self, lock};
 use crate::listener::{ProgressListener, Relay, report};
 use crate::log;
+use crate::opened::{Close, Opened};
 use crate::rest::Rest;
 use crate::schedule::{Schedule, ScheduleOptions};
 use crate::types::{ChatOptions, MemoryPressure, ModelFacts, OpenOptions, SummarizeOptions, Summary};
@@ -24,22 +26,12 @@ pub struct NativeAssistant {
 
 /// What an assistant and its chats have in common.
 pub(crate) struct Shared {
-    /// `None` once closed.
-    opened: Mutex<Option<Assistant>>,
-    pub(crate) jobs: Jobs,
+    pub(crate) opened: Arc<Opened<Assistant>>,
     chats: Mutex<Vec<Weak<Mutex<Option<OpenedChat>>>>>,
     rest: Arc<Rest>,
 }
 
 impl Shared {
-    /// The model.
-    ///
-    /// # Errors
-    /// `Closed` after a close.
-    fn assistant(&self) -> Result<Assistant> {
-        lock(&self.opened).clone().ok_or(MinnowError::Closed)
-    }
-
     /// Does something with every chat that isn't answering now.
     fn each_idle_chat(&self, mut act: impl FnMut(&mut Option<OpenedChat>)) {
         lock(&self.chats).retain(|chat| {
@@ -68,8 +60,7 @@ pub async fn open_assistant(path: String, options: OpenOptions) -> Result<Arc<Na
     });
     let assistant = opened.await?;
     let facts = facts(assistant.engine());
-    let opened = Mutex::new(Some(assistant));
-    let shared = Shared { opened, jobs: Jobs::default(), chats: Mutex::default(), rest: Arc::default() };
+    let shared = Shared { opened: Opened::new(assistant), chats: Mutex::default(), rest: Arc::default() };
     Ok(Arc::new(NativeAssistant { shared: Arc::new(shared), facts }))
 }
 
@@ -100,14 +91,14 @@ impl NativeAssistant {
         options: SummarizeOptions,
         progress: Option<Arc<dyn ProgressListener>>,
     ) -> Result<Summary> {
-        let assistant = self.shared.assistant()?;
+        let assistant = self.shared.opened.get()?;
         let work = move |cancel: &CancelToken| {
             let mut relay = Relay::new(cancel);
             let told = report(progress.as_ref(), &mut relay);
             let summary = minnow::task::summarize::summarize(assistant.engine(), &text, &options.into(), cancel, told);
             relay.result(summary.map_err(MinnowError::from).and_then(|summary| Summary::of(summary, &text)))
         };
-        self.shared.jobs.run(work).await
+        self.shared.opened.jobs.run(work).await
     }
 
     /// Says which of `labels` a text has; or none.
@@ -118,7 +109,7 @@ impl NativeAssistant {
         options: ClassifyOptions,
         progress: Option<Arc<dyn ProgressListener>>,
     ) -> Result<Classification> {
-        let assistant = self.shared.assistant()?;
+        let assistant = self.shared.opened.get()?;
         let work = move |cancel: &CancelToken| {
             let options = options.into();
             let mut relay = Relay::new(cancel);
@@ -126,30 +117,40 @@ impl NativeAssistant {
             let found = minnow::task::classify::classify(assistant.engine(), &text, &labels, &options, cancel, told);
             relay.result(found.map_err(MinnowError::from).and_then(|found| Classification::of(found, &text)))
         };
-        self.shared.jobs.run(work).await
+        self.shared.opened.jobs.run(work).await
     }
 
     /// Finds the events of a text.
     pub async fn schedule(&self, text: String, options: ScheduleOptions) -> Result<Schedule> {
-        let assistant = self.shared.assistant()?;
+        let assistant = self.shared.opened.get()?;
         let work = move |cancel: &CancelToken| {
             let options = options.resolve()?;
             Schedule::of(assistant.schedule(&text, &options, cancel)?, &text, &options)
         };
-        self.shared.jobs.run(work).await
+        self.shared.opened.jobs.run(work).await
     }
 
     /// Starts a conversation, or goes on with one.
     pub async fn chat(&self, options: ChatOptions) -> Result<Arc<NativeChat>> {
-        let assistant = self.shared.assistant()?;
+        let assistant = self.shared.opened.get()?;
         let shared = self.shared.clone();
         let work = move |_: &CancelToken| {
             let (messages, session) = options.parts();
             Ok(minnow::Chat::resume(assistant.engine(), messages, session)?)
         };
-        let chat = Arc::new(Mutex::new(Some(self.shared.jobs.run(work).await?)));
+        let chat = Arc::new(Mutex::new(Some(self.shared.opened.jobs.run(work).await?)));
         lock(&shared.chats).push(Arc::downgrade(&chat));
         Ok(Arc::new(NativeChat::new(shared, chat)))
+    }
+
+    /// An encoder made of this model's hidden states, which is closed with it.
+    ///
+    /// # Errors
+    /// `Unsupported` for a model without a tokenizer; `Closed` after a close.
+    pub fn text_encoder(&self) -> Result<Arc<NativeEncoder>> {
+        let encoder = NativeEncoder::new(Encoder::from_engine(self.shared.opened.get()?.engine())?);
+        self.shared.opened.adopt(encoder.opened());
+        Ok(Arc::new(encoder))
     }
 
     /// Gives memory back; the next call reads again what it needs.
@@ -161,7 +162,8 @@ impl NativeAssistant {
                     chat.release();
                 }
             });
-            if let Some(assistant) = lock(&shared.opened).as_ref() {
+            // closed: there is nothing to give back
+            if let Ok(assistant) = shared.opened.get() {
                 assistant.engine().trim(Pressure::from(pressure));
             }
             Ok(())
@@ -171,8 +173,8 @@ impl NativeAssistant {
 
     /// Lets the model rest until `resume`: calls wait before their next step. Returns when no step is running.
     pub async fn pause(&self) -> Result<()> {
-        let assistant = self.shared.assistant()?;
-        self.shared.rest.begin(self.shared.jobs.clone(), move |cancel| assistant.engine().pause(cancel)).await
+        let assistant = self.shared.opened.get()?;
+        self.shared.rest.begin(self.shared.opened.jobs.clone(), move |cancel| assistant.engine().pause(cancel)).await
     }
 
     /// Ends a pause. Returns at once; without one it does nothing.
@@ -182,15 +184,11 @@ impl NativeAssistant {
 
     /// Cancels what runs and gives the model up. Returns at once; calls that were running end with `Closed`.
     pub fn shut_down(&self) {
-        self.shared.jobs.close();
+        self.shared.opened.close();
         self.resume();
         let shared = self.shared.clone();
-        let opened = lock(&self.shared.opened).take();
-        jobs::elsewhere(move || {
-            drop(opened);
-            // a chat that is answering gives its model up when it has been cancelled
-            shared.each_idle_chat(|chat| *chat = None);
-        });
+        // a chat that is answering gives its model up when it has been cancelled
+        jobs::elsewhere(move || shared.each_idle_chat(|chat| *chat = None));
     }
 }
 

@@ -68,7 +68,7 @@ impl NativeChat {
             let closed = {
                 let mut closing = lock(&closing);
                 closing.answering = None;
-                closing.closed || owner.jobs.is_closed()
+                closing.closed || owner.opened.jobs.is_closed()
             };
             if closed {
                 *held = None;
@@ -78,7 +78,7 @@ impl NativeChat {
                 result => result,
             }
         };
-        self.owner.jobs.run(work).await
+        self.owner.opened.jobs.run(work).await
     }
 
     /// Ends the answer that is on its way and gives the conversation's memory back. Returns at once; calls that were running end

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use minnow::format::BlockFormat;
 use minnow::{CancelToken, Classifier, Encoder, EncoderOptions, TrainOptions};
 
 use crate::classifier::{LabelledText, NativeClassifier};
@@ -20,6 +21,26 @@ pub struct NativeEncoder {
     opened: Arc<Opened<Encoder>>,
     rest: Arc<Rest>,
     facts: EncoderFacts,
+}
+
+/// How an encoder is opened.
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct EncoderOpenOptions {
+    /// Which processor to use.
+    pub device: DeviceChoice,
+    /// CPU threads; none: one for each core.
+    pub threads: Option<u32>,
+    /// Whether weights of more bits become 8 when they are read.
+    pub in_8_bits: bool,
+}
+
+impl From<EncoderOpenOptions> for EncoderOptions {
+    fn from(options: EncoderOpenOptions) -> Self {
+        let mut made = Self::default().device(options.device.into());
+        made.threads = options.threads.map(|threads| threads as usize);
+        made.dense_as = options.in_8_bits.then_some(BlockFormat::Q8_0);
+        made
+    }
 }
 
 /// What was opened, and on what it runs.
@@ -46,19 +67,15 @@ pub struct EncoderFacts {
 /// # Errors
 /// As the core's `Encoder::open`.
 #[uniffi::export]
-pub async fn open_encoder(path: String, device: DeviceChoice, threads: Option<u32>) -> Result<Arc<NativeEncoder>> {
+pub async fn open_encoder(path: String, options: EncoderOpenOptions) -> Result<Arc<NativeEncoder>> {
     log::install();
     let encoder = jobs::detached(move |cancel| {
-        let mut options = EncoderOptions::default().device(device.into());
-        options.threads = threads.map(|threads| threads as usize);
-        let encoder = Encoder::open(PathBuf::from(path), options)?;
+        let encoder = Encoder::open(PathBuf::from(path), options.into())?;
         // reading weights can't be interrupted; whoever gave up gets nothing and holds nothing
         cancel.check()?;
         Ok(encoder)
     });
-    let encoder = encoder.await?;
-    let facts = facts(&encoder);
-    Ok(Arc::new(NativeEncoder { opened: Opened::new(encoder), rest: Arc::default(), facts }))
+    Ok(Arc::new(NativeEncoder::new(encoder.await?)))
 }
 
 fn facts(encoder: &Encoder) -> EncoderFacts {
@@ -161,6 +178,17 @@ impl NativeEncoder {
 }
 
 impl NativeEncoder {
+    /// What is open.
+    pub(crate) fn new(encoder: Encoder) -> Self {
+        let facts = facts(&encoder);
+        Self { opened: Opened::new(encoder), rest: Arc::default(), facts }
+    }
+
+    /// What closes it.
+    pub(crate) fn opened(&self) -> &Arc<Opened<Encoder>> {
+        &self.opened
+    }
+
     /// Makes a classifier that is closed with this encoder.
     async fn hand_out(
         &self,

@@ -1,7 +1,9 @@
-//! Encoders against sentence-transformers: a tiny random one that is checked in, and MiniLM where the model store has it.
+//! Encoders against sentence-transformers: a tiny random one that is checked in, and MiniLM where the model store has it. A chat model's states
+//! against transformers.
 
+use minnow::format::BlockFormat;
 use minnow::{CancelToken, DevicePreference, Encoder, EncoderOptions, Error, MemoryPressure, SpecialTokens};
-use minnow_tests::{data, floats, json, minilm};
+use minnow_tests::{cpu, data, floats, gpu, json, minilm, smollm2};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -50,7 +52,7 @@ fn quantised_the_tiny_encoder_stays_close_and_reads_as_before() {
     let before = open(data("tiny/bert"), DevicePreference::Cpu).unwrap();
     for (format, limit) in [("F32", 1e-5), ("F16", 1e-4), ("Q8_0", 1e-3)] {
         let path = folder.path().join(format!("{format}.gguf"));
-        let format = minnow::format::BlockFormat::from_name(format).unwrap();
+        let format = BlockFormat::from_name(format).unwrap();
         minnow::quantize(data("tiny/bert"), &path, format, &mut |_, _| ()).unwrap();
         for device in [DevicePreference::Cpu, DevicePreference::Gpu] {
             let Some(encoder) = open(&path, device) else { continue };
@@ -104,12 +106,48 @@ fn minilm_gives_sentence_transformers_embeddings() {
     let far = distance(&encoder, &golden);
     let folder = tempfile::tempdir().unwrap();
     let quantised = folder.path().join("q8_0.gguf");
-    minnow::quantize(&path, &quantised, minnow::format::BlockFormat::Q8_0, &mut |_, _| ()).unwrap();
+    minnow::quantize(&path, &quantised, BlockFormat::Q8_0, &mut |_, _| ()).unwrap();
     let bytes = std::fs::metadata(&quantised).unwrap().len();
     let of_q8_0 = distance(&open(&quantised, DevicePreference::Cpu).unwrap(), &golden);
-    println!("MiniLM: {far:.1e}, Q8_0 ({bytes} bytes): {of_q8_0:.1e}");
+    let options = EncoderOptions::default().device(DevicePreference::Cpu).dense_as(BlockFormat::Q8_0);
+    let rounded = distance(&Encoder::open(&path, options).unwrap(), &golden);
+    println!("MiniLM: {far:.1e}, Q8_0 ({bytes} bytes): {of_q8_0:.1e}, rounded when read: {rounded:.1e}");
+    assert!(rounded < 5e-3 && rounded > 1e-5, "{rounded}");
     assert!(far < 1e-5, "{far}");
     // weights and what goes into each product are rounded to 8 bits
     assert!(of_q8_0 < 5e-3, "{of_q8_0}");
     assert!(bytes < 26_000_000, "{bytes}");
+}
+
+#[test]
+fn a_chat_model_s_states_are_transformers_states() {
+    let Some(path) = smollm2() else { return };
+    // the mean of the states after 8 of 30 layers
+    let golden: Golden = json("golden/smollm2-135m-instruct.states.json");
+    let far = distance(&Encoder::from_engine(&cpu(&path)).unwrap(), &golden);
+    println!("SmolLM2's states: {far:.1e}");
+    // what goes into each product is rounded to 8 bits
+    assert!(far < 2e-4, "{far}");
+}
+
+#[test]
+fn a_chat_model_s_states_are_the_same_on_both_processors() {
+    let path = data("tiny/smollm2/smollm2.q4_0.gguf");
+    let engine = cpu(&path);
+    let encoder = Encoder::from_engine(&engine).unwrap();
+    let texts = ["hello there", "", "the quick brown fox", "x"];
+    let cancel = CancelToken::new();
+    let on_cpu = encoder.embed(&texts, &cancel, |_| ()).unwrap();
+    let lengths: Vec<f32> = on_cpu.iter().map(|vector| vector.iter().map(|x| x * x).sum::<f32>().round()).collect();
+    assert_eq!(lengths, [1.0, 0.0, 1.0, 1.0], "an empty text is about nothing");
+    engine.trim(MemoryPressure::Critical);
+    assert_eq!(encoder.embed(&texts, &cancel, |_| ()).unwrap(), on_cpu);
+    cancel.cancel();
+    assert!(matches!(encoder.embed(&texts, &cancel, |_| ()), Err(Error::Cancelled)));
+    let Some(engine) = gpu(&path) else { return };
+    let on_gpu = Encoder::from_engine(&engine).unwrap().embed(&texts, &CancelToken::new(), |_| ()).unwrap();
+    for (a, b) in on_cpu.iter().zip(&on_gpu) {
+        let apart = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+        assert!(apart < 1e-3, "{apart}");
+    }
 }

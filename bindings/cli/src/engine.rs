@@ -3,6 +3,7 @@
 use crate::args::{DeviceArg, GlobalArgs};
 use crate::errors::Result;
 use crate::model_source;
+use minnow::format::{BlockFormat, ModelFile};
 use minnow::{DevicePreference, Encoder, EncoderOptions, Engine, EngineOptions, SpecialTokens};
 
 /// Opens the model behind `--model`.
@@ -22,13 +23,28 @@ pub fn open(model: &str, global: &GlobalArgs) -> Result<Engine> {
     Ok(Engine::open(path, options)?)
 }
 
-/// Opens the encoder behind `--model`.
+/// Opens the encoder behind `--model` as it is stored, or makes one of a chat model's states.
 ///
 /// # Errors
 /// What finding, fetching or opening it fails with.
 pub fn open_encoder(model: &str, global: &GlobalArgs) -> Result<Encoder> {
+    encoder(model, EncoderOptions::default(), global)
+}
+
+/// As [`open_encoder`], in 8 bits where it is stored in more: for classifying, where that is as often right in a fraction of the time.
+///
+/// # Errors
+/// What finding, fetching or opening it fails with.
+pub fn open_encoder_in_8_bits(model: &str, global: &GlobalArgs) -> Result<Encoder> {
+    encoder(model, EncoderOptions::default().dense_as(BlockFormat::Q8_0), global)
+}
+
+fn encoder(model: &str, options: EncoderOptions, global: &GlobalArgs) -> Result<Encoder> {
     let path = model_source::resolve(model, global)?;
-    let mut options = EncoderOptions::default().device(device(global));
+    if Engine::implements(ModelFile::open(&path)?.architecture()?) {
+        return Ok(Encoder::from_engine(&open(model, global)?)?);
+    }
+    let mut options = options.device(device(global));
     if let Some(threads) = global.threads {
         options = options.threads(threads.get());
     }

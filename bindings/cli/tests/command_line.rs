@@ -259,6 +259,44 @@ fn quantize_writes_a_file_that_runs() {
 }
 
 #[test]
+fn a_head_is_trained_corrected_and_used() {
+    const ENCODER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tiny/bert");
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, rows: &[(&str, &str)]| {
+        let path = folder.path().join(name);
+        let lines = rows.iter().map(|(text, label)| serde_json::json!({"text": text, "label": label}).to_string());
+        std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let rows =
+        file("rows", &[("hello there", "a"), ("good morning", "a"), ("the card is lost", "b"), ("my money", "b")]);
+    let correction = file("correction", &[("the branch is open", "c")]);
+    let head = folder.path().join("head");
+    let head = head.to_str().unwrap();
+    // an encoder, and a chat model in the place of one
+    for model in [ENCODER, TINY] {
+        let run = |arguments: &[&str]| -> serde_json::Value {
+            let output = minnow(&[arguments, &["--model", model, "--device", "cpu", "--json"]].concat());
+            assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{arguments:?}");
+            serde_json::from_slice(&output.stdout).unwrap()
+        };
+        let trained = run(&["train-head", "--train", &rows, "--out", head]);
+        for field in ["labels", "examples", "cross_validated_accuracy", "seconds", "bytes"] {
+            assert!(trained.get(field).is_some(), "{field}");
+        }
+        assert_eq!((&trained["labels"], &trained["examples"]), (&2.into(), &4.into()));
+        let learned = run(&["train-head", "--head", head, "--train", &correction, "--out", head]);
+        assert_eq!((&learned["labels"], &learned["examples"]), (&3.into(), &5.into()));
+        let answer = run(&["classify", "--head", head, "--evidence", "the branch is open"]);
+        assert_eq!(answer["label"], "c", "{answer}");
+        assert!(answer["evidence"].as_array().is_some_and(|evidence| !evidence.is_empty()), "{answer}");
+    }
+    let output = minnow(&["classify", "--head", head, "--model", ENCODER, "--device", "cpu", "hello"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("trained over another encoder"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn bench_shape_measures_a_model_that_never_was() {
     let run = ["bench-shape", "--architecture", "llama", "--shape", "smollm2-135m", "--type", "q4_0"];
     let short = ["--prefill", "2", "--decode", "1", "--repeat", "1", "--device", "cpu", "--json"];

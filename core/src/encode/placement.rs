@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::encoder::EncoderOptions;
 use crate::format::ModelFile;
 use crate::model::EncoderConfig;
 use crate::model::bert::Bert;
@@ -25,13 +26,13 @@ const TRIAL_ROUNDS: usize = 3;
 /// How far states may be apart, as a share of their size: the CPU rounds what goes into quantised products to 8 bits.
 const TRIAL_TOLERANCE: f32 = 0.1;
 
-/// Loads the weights on the device that the preference leads to, and says why.
-pub(super) fn place(file: &ModelFile, config: &EncoderConfig, preference: DevicePreference) -> Result<Placed> {
+/// Loads the weights on the device that the options lead to, and says why.
+pub(super) fn place(file: &ModelFile, config: &EncoderConfig, options: &EncoderOptions) -> Result<Placed> {
     let on = |device: ComputeDevice, reason: String| {
-        let model = device.run(|| Bert::load(file, config.clone(), &device))?;
+        let model = device.run(|| Bert::load(file, config.clone(), options.dense_as, &device))?;
         Ok(Placed { model: Arc::new(model), device, reason })
     };
-    match preference {
+    match options.device {
         DevicePreference::Cpu => on(ComputeDevice::cpu(), "asked for".into()),
         DevicePreference::Gpu => on(ComputeDevice::gpu(true)?, "asked for".into()),
         DevicePreference::Auto => {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::encoder::{Embedder, EncoderOptions};
 use super::placement::{Placed, place};
 use super::pooling::mean_into;
-use crate::format::ModelFile;
+use crate::format::{BlockFormat, ModelFile};
 use crate::model::bert::Bert;
 use crate::model::{EncoderConfig, Pooling};
 use crate::runtime::{CancelToken, Held, MemoryPressure, Pause, Turns, guarded, thread_pool};
@@ -19,6 +19,7 @@ pub(super) struct SentenceEncoder {
     /// Where the weights come from, for when they were given up.
     path: PathBuf,
     config: EncoderConfig,
+    dense_as: Option<BlockFormat>,
     model: Mutex<Held<Bert>>,
     tokenizer: Tokenizer,
     /// The tokens around a text, `[CLS]` and `[SEP]`.
@@ -49,7 +50,7 @@ impl SentenceEncoder {
         let pool = thread_pool(options.threads)?;
         let placed = guarded(
             || "the device that the weights went to".to_owned(),
-            || pool.install(|| place(file, &config, options.device)),
+            || pool.install(|| place(file, &config, options)),
         )?;
         let Placed { model, device, reason } = placed;
         let report = DeviceReport { kind: device.kind(), name: device.name(), reason };
@@ -64,6 +65,7 @@ impl SentenceEncoder {
         Ok(Self {
             path: path.to_owned(),
             config,
+            dense_as: options.dense_as,
             model: Mutex::new(Held::new(model)),
             tokenizer,
             start,
@@ -87,7 +89,7 @@ impl SentenceEncoder {
                 let what = "this is another encoder than the one that was opened here";
                 return Err(Error::model_file(what, Location::default()).in_file(&self.path));
             }
-            Bert::load(&file, self.config.clone(), &self.device).map(Arc::new)
+            Bert::load(&file, self.config.clone(), self.dense_as, &self.device).map(Arc::new)
         })
     }
 

@@ -124,6 +124,14 @@ public final class Assistant: Sendable {
         Chat(try await calling { try await self.native.chat(options: options.native()) }, owner: self)
     }
 
+    /// An encoder made of this model's own hidden states, for languages and texts that no encoder was trained for. It takes longer for a text
+    /// than an encoder does, and what is trained on it is less often right. It shares the model's memory, and is closed with the assistant.
+    ///
+    /// - Throws: ``MinnowError/unsupported(_:)`` for a model without a tokenizer; ``MinnowError/closed`` after ``close()``.
+    public func textEncoder() async throws -> TextEncoder {
+        TextEncoder(try await calling { try self.native.textEncoder() })
+    }
+
     /// Gives memory back. What is running goes on; the next call makes or reads again what it needs, so nothing else changes.
     ///
     /// On iOS, `observeApplication()` calls this when the system asks for memory.

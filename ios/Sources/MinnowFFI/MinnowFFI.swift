@@ -1873,6 +1873,14 @@ public protocol NativeAssistantProtocol: AnyObject, Sendable {
     func summarize(text: String, options: SummarizeOptions, progress: ProgressListener?) async throws  -> Summary
 
     /**
+     * An encoder made of this model's hidden states, which is closed with it.
+     *
+     * # Errors
+     * `Unsupported` for a model without a tokenizer; `Closed` after a close.
+     */
+    func textEncoder() throws  -> NativeEncoder
+
+    /**
      * Gives memory back; the next call reads again what it needs.
      */
     func trim(pressure: MemoryPressure) async throws
@@ -2061,6 +2069,21 @@ open func summarize(text: String, options: SummarizeOptions, progress: ProgressL
             liftFunc: FfiConverterTypeSummary_lift,
             errorHandler: FfiConverterTypeMinnowError_lift
         )
+}
+
+    /**
+     * An encoder made of this model's hidden states, which is closed with it.
+     *
+     * # Errors
+     * `Unsupported` for a model without a tokenizer; `Closed` after a close.
+     */
+open func textEncoder()throws  -> NativeEncoder  {
+    return try  FfiConverterTypeNativeEncoder_lift(try rustCallWithError(FfiConverterTypeMinnowError_lift) {
+        uniffiCallStatus in
+    uniffi_minnow_ffi_fn_method_nativeassistant_text_encoder(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
 }
 
     /**
@@ -4419,6 +4442,85 @@ public func FfiConverterTypeEncoderFacts_lift(_ buf: RustBuffer) throws -> Encod
 #endif
 public func FfiConverterTypeEncoderFacts_lower(_ value: EncoderFacts) -> RustBuffer {
     return FfiConverterTypeEncoderFacts.lower(value)
+}
+
+
+/**
+ * How an encoder is opened.
+ */
+public struct EncoderOpenOptions: Equatable, Hashable {
+    /**
+     * Which processor to use.
+     */
+    public let device: DeviceChoice
+    /**
+     * CPU threads; none: one for each core.
+     */
+    public let threads: UInt32?
+    /**
+     * Whether weights of more bits become 8 when they are read.
+     */
+    public let in8Bits: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which processor to use.
+         */device: DeviceChoice,
+        /**
+         * CPU threads; none: one for each core.
+         */threads: UInt32?,
+        /**
+         * Whether weights of more bits become 8 when they are read.
+         */in8Bits: Bool) {
+        self.device = device
+        self.threads = threads
+        self.in8Bits = in8Bits
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension EncoderOpenOptions: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEncoderOpenOptions: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> EncoderOpenOptions {
+        return
+            try EncoderOpenOptions(
+                device: FfiConverterTypeDeviceChoice.read(from: &buf),
+                threads: FfiConverterOptionUInt32.read(from: &buf),
+                in8Bits: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: EncoderOpenOptions, into buf: inout [UInt8]) {
+        FfiConverterTypeDeviceChoice.write(value.device, into: &buf)
+        FfiConverterOptionUInt32.write(value.threads, into: &buf)
+        FfiConverterBool.write(value.in8Bits, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEncoderOpenOptions_lift(_ buf: RustBuffer) throws -> EncoderOpenOptions {
+    return try FfiConverterTypeEncoderOpenOptions.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEncoderOpenOptions_lower(_ value: EncoderOpenOptions) -> RustBuffer {
+    return FfiConverterTypeEncoderOpenOptions.lower(value)
 }
 
 
@@ -8390,11 +8492,11 @@ public func openAssistant(path: String, options: OpenOptions)async throws  -> Na
  * # Errors
  * As the core's `Encoder::open`.
  */
-public func openEncoder(path: String, device: DeviceChoice, threads: UInt32?)async throws  -> NativeEncoder  {
+public func openEncoder(path: String, options: EncoderOpenOptions)async throws  -> NativeEncoder  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
-                uniffi_minnow_ffi_fn_func_open_encoder(FfiConverterString.lower(path),FfiConverterTypeDeviceChoice_lower(device),FfiConverterOptionUInt32.lower(threads)
+                uniffi_minnow_ffi_fn_func_open_encoder(FfiConverterString.lower(path),FfiConverterTypeEncoderOpenOptions_lower(options)
                 )
             },
             pollFunc: ffi_minnow_ffi_rust_future_poll_u64,

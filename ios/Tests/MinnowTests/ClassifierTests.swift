@@ -36,6 +36,10 @@ final class ClassifierTests: XCTestCase {
             XCTAssertEqual(cosine(found[0], found[0]), 1, accuracy: 1e-5)
             XCTAssertGreaterThan(cosine(found[0], found[1]), 0.6)
             XCTAssertLessThan(cosine(found[0], found[2]), 0.3)
+            let stored = try await TextEncoder.open(
+                TestEncoder.file(), options: EncoderOptions(device: .cpu, precision: .asStored))
+            let exact = try await stored.embed(["My card was stolen"])[0]
+            XCTAssert(0.995...0.999999 ~= cosine(exact, found[0]), "8 bits are close, and not the same")
             let none = try await encoder.embed([])
             XCTAssertEqual(none, [])
             let updates = try await all(encoder.embedWithProgress((0..<300).map { "text \($0)" }))
@@ -132,6 +136,23 @@ final class ClassifierTests: XCTestCase {
             let found = try await classifier.classify("Someone took my purse and my card was in it!")
             XCTAssertEqual(found.label, "lost or stolen card")
         }
+    }
+
+    func testAChatModelStandsInWhereNoEncoderFits() async throws {
+        let chinese = [
+            LabelledText("我的卡丢了", label: "挂失"), LabelledText("银行卡被偷了,请冻结", label: "挂失"),
+            LabelledText("找不到我的卡", label: "挂失"), LabelledText("今天美元汇率多少", label: "汇率"),
+            LabelledText("一百欧元换多少人民币", label: "汇率"), LabelledText("日元的汇率", label: "汇率"),
+        ]
+        let assistant = try await TestModel.open()
+        let encoder = try await assistant.textEncoder()
+        XCTAssertEqual(encoder.model.dimensions, 576)
+        let classifier = try await encoder.trainClassifier(chinese)
+        let found = try await classifier.classify(["我的卡丢了", "今天汇率是多少"]).map(\.label)
+        XCTAssertEqual(found, ["挂失", "汇率"])
+        assistant.close()
+        let error = try await failure { try await classifier.classify("hello") }
+        XCTAssertEqual(error.kind, "closed")
     }
 
     func testErrorsSayWhatIsWrong() async throws {

@@ -34,8 +34,10 @@ pub struct Args {
 struct Evaluation<'a> {
     shell: &'a Shell,
     minnow: PathBuf,
-    /// The encoder at 8 bits.
+    /// The default encoder, which the command rounds to 8 bits.
     encoder: PathBuf,
+    /// The default chat model.
+    chat_model: PathBuf,
     sets: PathBuf,
     out: PathBuf,
 }
@@ -52,11 +54,8 @@ pub fn run(shell: &Shell, what: &Eval) -> Result<()> {
         Some(program) => path::absolute(program)?,
         None => build(shell)?,
     };
-    let folder = minnow_models::desktop::cache_folder()?.join("eval");
-    shell.create_dir(&folder)?;
-    let (from, encoder) = (model::ensure_encoder(shell)?, folder.join("encoder-q8_0.gguf"));
-    cmd!(shell, "{minnow} quantize --in {from} --out {encoder} --type q8_0").run()?;
-    let evaluation = Evaluation { shell, minnow, encoder, sets, out: path::absolute(&args.out)? };
+    let (encoder, chat_model) = (model::ensure_encoder(shell)?, model::ensure(shell)?);
+    let evaluation = Evaluation { shell, minnow, encoder, chat_model, sets, out: path::absolute(&args.out)? };
     let origin = Origin {
         date: cmd!(shell, "date -u +%F").quiet().read()?,
         machine: machine::Machine::this(shell)?,

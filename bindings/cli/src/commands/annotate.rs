@@ -38,7 +38,7 @@ struct Line {
 pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let cancel = CancelToken::new();
     let classifier = match &args.head {
-        Some(head) => Some(Classifier::load(&engine::open_encoder(&args.model, global)?, head, &cancel)?),
+        Some(head) => Some(Classifier::load(&engine::open_encoder_in_8_bits(&args.model, global)?, head, &cancel)?),
         None => None,
     };
     let (source, at): (Box<dyn BufRead>, _) = match &args.file {

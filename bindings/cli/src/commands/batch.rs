@@ -86,7 +86,7 @@ struct Done {
 /// For rows that the set's function can't use, or a file that can't be written.
 pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let input = rows::read(&args.input)?;
-    let encoder = engine::open_encoder(&args.model, global)?;
+    let encoder = engine::open_encoder_in_8_bits(&args.model, global)?;
     let started = Instant::now();
     let classifier = classifier(args, &encoder, &input)?;
     let (mut options, cancel) = (ClassifyOptions::default(), CancelToken::new());

@@ -52,7 +52,7 @@ pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     (options.min_confidence, options.accuracy, options.refused) = (args.min_confidence, args.accuracy, args.refused);
     let answer = match &args.head {
         Some(head) => {
-            let encoder = engine::open_encoder(model.unwrap_or(minnow_models::DEFAULT_ENCODER), global)?;
+            let encoder = engine::open_encoder_in_8_bits(model.unwrap_or(minnow_models::DEFAULT_ENCODER), global)?;
             Classifier::load(&encoder, head, &cancel)?.classify(&text, &options, &cancel)?
         }
         None => {

@@ -1,11 +1,11 @@
-//! `train-head`: trains a classifier on labelled texts and writes its head.
+//! `train-head`: trains a classifier on labelled texts, or goes on with one, and writes its head.
 
 use crate::args::GlobalArgs;
 use crate::errors::{CliError, Result};
 use crate::{engine, output, progress, rows};
-use minnow::{CancelToken, Classifier, ClassifierReport, TrainOptions};
+use minnow::{CancelToken, Classifier, ClassifierReport, Encoder, LabelledText, TrainOptions};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// `minnow train-head`
@@ -20,6 +20,9 @@ pub struct Args {
     /// The head to write
     #[arg(long, value_name = "HEAD")]
     pub out: PathBuf,
+    /// A head that learns the rows, with new labels or old ones, instead of one that is trained anew: quick, for a few corrections
+    #[arg(long, value_name = "HEAD")]
+    pub head: Option<PathBuf>,
     /// Which examples are held out together
     #[arg(long, value_name = "N", default_value_t)]
     pub seed: u64,
@@ -39,14 +42,12 @@ struct Trained {
 /// For rows without text or label, fewer than two labels, or a file that can't be written.
 pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
     let examples = rows::examples(&rows::read(&args.train)?, &args.train)?;
-    let encoder = engine::open_encoder(&args.model, global)?;
+    let encoder = engine::open_encoder_in_8_bits(&args.model, global)?;
     let started = Instant::now();
-    let bar = progress::share();
-    let show = |share: f32| bar.set_position((1000.0 * share) as u64);
-    let classifier =
-        Classifier::train(&encoder, &examples, &TrainOptions::default().seed(args.seed), &CancelToken::new(), show);
-    bar.finish_and_clear();
-    let classifier = classifier?;
+    let classifier = match &args.head {
+        Some(head) => learned(&encoder, head, &examples)?,
+        None => trained(&encoder, &examples, args.seed)?,
+    };
     let seconds = started.elapsed().as_secs_f32();
     classifier.save(&args.out)?;
     let bytes = std::fs::metadata(&args.out).map_err(CliError::io("read", &args.out))?.len();
@@ -61,4 +62,19 @@ pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
             trained.bytes
         )
     })
+}
+
+fn trained(encoder: &Encoder, examples: &[LabelledText], seed: u64) -> Result<Classifier> {
+    let bar = progress::share();
+    let show = |share: f32| bar.set_position((1000.0 * share) as u64);
+    let options = TrainOptions::default().seed(seed);
+    let classifier = Classifier::train(encoder, examples, &options, &CancelToken::new(), show);
+    bar.finish_and_clear();
+    Ok(classifier?)
+}
+
+fn learned(encoder: &Encoder, head: &Path, examples: &[LabelledText]) -> Result<Classifier> {
+    let mut classifier = Classifier::load(encoder, head, &CancelToken::new())?;
+    classifier.learn(examples, &CancelToken::new())?;
+    Ok(classifier)
 }

@@ -11,7 +11,7 @@ pub use config::{EncoderConfig, Pooling};
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
-use crate::format::ModelFile;
+use crate::format::{BlockFormat, ModelFile};
 use crate::tensor::{self, BidirectionalSpec, ComputeDevice, StepInputs, Weight, WeightLoader, linear_qkv};
 use crate::{Error, Result};
 
@@ -111,11 +111,16 @@ impl Bert {
     ///
     /// # Errors
     /// `ModelFile` where tensors are missing or have other shapes.
-    pub(crate) fn load(file: &ModelFile, config: EncoderConfig, device: &ComputeDevice) -> Result<Self> {
+    pub(crate) fn load(
+        file: &ModelFile,
+        config: EncoderConfig,
+        dense_as: Option<BlockFormat>,
+        device: &ComputeDevice,
+    ) -> Result<Self> {
         let names = if file.metadata().is_some() { &GGUF } else { &CHECKPOINT };
         let prefixed = file.tensor(&format!("{CHECKPOINT_PREFIX}{}", names.token_embeddings)).is_some();
         let prefix = if prefixed { CHECKPOINT_PREFIX } else { "" };
-        let loader = WeightLoader::new(file, device)?;
+        let loader = WeightLoader::quantising(file, device, dense_as)?;
         let EncoderConfig { hidden_size: hidden, intermediate_size: intermediate, .. } = config;
         let table = |name: &str, rows| loader.matrix(&format!("{prefix}{name}"), [rows, hidden]);
         let matrix = |name: &str, shape| loader.matrix(&format!("{prefix}{name}.weight"), shape);

@@ -433,6 +433,11 @@ void uniffi_minnow_ffi_fn_method_nativeassistant_shut_down(uint64_t ptr, RustCal
 uint64_t uniffi_minnow_ffi_fn_method_nativeassistant_summarize(uint64_t ptr, RustBuffer text, RustBuffer options, RustBuffer progress
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVEASSISTANT_TEXT_ENCODER
+#define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVEASSISTANT_TEXT_ENCODER
+uint64_t uniffi_minnow_ffi_fn_method_nativeassistant_text_encoder(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVEASSISTANT_TRIM
 #define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_METHOD_NATIVEASSISTANT_TRIM
 uint64_t uniffi_minnow_ffi_fn_method_nativeassistant_trim(uint64_t ptr, RustBuffer pressure
@@ -758,7 +763,7 @@ uint64_t uniffi_minnow_ffi_fn_func_open_assistant(RustBuffer path, RustBuffer op
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_FUNC_OPEN_ENCODER
 #define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_FUNC_OPEN_ENCODER
-uint64_t uniffi_minnow_ffi_fn_func_open_encoder(RustBuffer path, RustBuffer device, RustBuffer threads
+uint64_t uniffi_minnow_ffi_fn_func_open_encoder(RustBuffer path, RustBuffer options
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_FN_FUNC_SET_LOG_LEVEL
@@ -1141,6 +1146,12 @@ uint16_t uniffi_minnow_ffi_checksum_method_nativeassistant_shut_down(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVEASSISTANT_SUMMARIZE
 #define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVEASSISTANT_SUMMARIZE
 uint16_t uniffi_minnow_ffi_checksum_method_nativeassistant_summarize(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVEASSISTANT_TEXT_ENCODER
+#define UNIFFI_FFIDEF_UNIFFI_MINNOW_FFI_CHECKSUM_METHOD_NATIVEASSISTANT_TEXT_ENCODER
+uint16_t uniffi_minnow_ffi_checksum_method_nativeassistant_text_encoder(void
 
 );
 #endif

@@ -91,6 +91,15 @@ public interface Assistant : AutoCloseable {
     public suspend fun chat(options: ChatOptions = ChatOptions()): Chat
 
     /**
+     * An encoder made of this model's own hidden states, for languages and texts that no encoder was trained for. It takes longer for a text than
+     * an encoder does, and what is trained on it is less often right. It shares the model's memory, and is closed with the assistant.
+     *
+     * @throws MinnowException.Unsupported for a model without a tokenizer.
+     * @throws MinnowException.Closed after [close].
+     */
+    public suspend fun textEncoder(): TextEncoder
+
+    /**
      * Gives memory back. What is running goes on; the next call makes or reads again what it needs, so nothing else changes.
      *
      * On Android, [observeMemory] calls this when the system asks for memory.
@@ -155,6 +164,9 @@ private class OpenedAssistant(private val native: NativeAssistant) : Assistant {
         val chat = callingFor(free = { unused: NativeChat -> unused.shutDownAndClose() }) { native.chat(options.toNative()) }
         return OpenedChat(chat, this)
     }
+
+    override suspend fun textEncoder(): TextEncoder =
+        OpenedEncoder(callingFor({ it.shutDownAndClose() }) { native.textEncoder() })
 
     override suspend fun trim(pressure: MemoryPressure) {
         calling { native.trim(pressure.toNative()) }

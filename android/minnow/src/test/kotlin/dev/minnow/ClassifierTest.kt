@@ -41,6 +41,10 @@ class ClassifierTest {
             encoder.embed(listOf("My card was stolen", "Somebody took my bank card", "It will rain tomorrow"))
         assertEquals(1.0, sqrt(cosine(stolen, stolen)), 1e-5)
         assertTrue(cosine(stolen, taken) > 0.6 && cosine(stolen, weather) < 0.3)
+        TextEncoder.open(TestEncoder.file, EncoderOptions(DevicePreference.CPU, precision = EncoderPrecision.AS_STORED)).use {
+            val exact = it.embed(listOf("My card was stolen")).single()
+            assertTrue(cosine(exact, stolen) in 0.995..0.999999, "8 bits are close, and not the same")
+        }
         assertEquals(emptyList(), encoder.embed(emptyList()))
         val updates = encoder.embedWithProgress(List(300) { "text $it" }).toList()
         val shares = updates.filterIsInstance<TaskUpdate.Progress>().map { it.share }
@@ -121,6 +125,19 @@ class ClassifierTest {
             assertEquals("lost or stolen card", it.label("Someone took my purse and my card was in it!"))
             assertEquals(0f, it.info().crossValidatedAccuracy)
         }
+    }
+
+    @Test
+    fun `a chat model stands in where no encoder fits`() = test {
+        val chinese = listOf("挂失" to "我的卡丢了", "挂失" to "银行卡被偷了,请冻结", "挂失" to "找不到我的卡", "汇率" to "今天美元汇率多少", "汇率" to "一百欧元换多少人民币", "汇率" to "日元的汇率")
+        val assistant = TestModel.open()
+        val encoder = assistant.textEncoder()
+        assertEquals(576, encoder.model.dimensions)
+        val classifier = encoder.trainClassifier(chinese.map { (label, text) -> LabelledText(text, label) })
+        assertEquals(listOf("挂失", "汇率"), classifier.classify(listOf("我的卡丢了", "今天汇率是多少")).map { assertIs<Classification.Labelled>(it).label })
+        assistant.close()
+        assertFailsWith<MinnowException.Closed> { encoder.embed(listOf("hello")) }
+        assertFailsWith<MinnowException.Closed> { classifier.classify("hello") }
     }
 
     @Test

@@ -65,10 +65,10 @@ class PlatformTest {
             val full = residentBytes()
             (application.callbacks.single() as ComponentCallbacks2).onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_COMPLETE)
             for (attempt in 0 until 200) {
-                if (residentBytes() < full - 60_000_000) break
+                if (residentBytes() < full - 15_000_000) break
                 Thread.sleep(10)
             }
-            assertTrue(residentBytes() < full - 60_000_000, "the weights are 91 MB")
+            assertTrue(residentBytes() < full - 15_000_000, "the weights are 25 MB")
             assertContentEquals(before, encoder.embed(listOf("hello")).single())
         }
         assertEquals(0, application.callbacks.size)

@@ -867,6 +867,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativeassistant_summarize(
     ): Int
+    external fun uniffi_minnow_ffi_checksum_method_nativeassistant_text_encoder(
+    ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativeassistant_trim(
     ): Int
     external fun uniffi_minnow_ffi_checksum_method_nativechat_messages(
@@ -988,6 +990,8 @@ internal object UniffiLib {
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_shut_down(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_summarize(`ptr`: Long,`text`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,`progress`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_minnow_ffi_fn_method_nativeassistant_text_encoder(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_minnow_ffi_fn_method_nativeassistant_trim(`ptr`: Long,`pressure`: RustBuffer.ByValue,
     ): Long
@@ -1117,7 +1121,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_minnow_ffi_fn_func_open_assistant(`path`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_minnow_ffi_fn_func_open_encoder(`path`: RustBuffer.ByValue,`device`: RustBuffer.ByValue,`threads`: RustBuffer.ByValue,
+    external fun uniffi_minnow_ffi_fn_func_open_encoder(`path`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_minnow_ffi_fn_func_set_log_level(`level`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -3623,6 +3627,14 @@ internal interface NativeAssistantInterface {
     suspend fun `summarize`(`text`: kotlin.String, `options`: SummarizeOptions, `progress`: ProgressListener?): Summary
 
     /**
+     * An encoder made of this model's hidden states, which is closed with it.
+     *
+     * # Errors
+     * `Unsupported` for a model without a tokenizer; `Closed` after a close.
+     */
+    fun `textEncoder`(): NativeEncoder
+
+    /**
      * Gives memory back; the next call reads again what it needs.
      */
     suspend fun `trim`(`pressure`: MemoryPressure)
@@ -3910,6 +3922,26 @@ internal open class NativeAssistant: Disposable, AutoCloseable, NativeAssistantI
         MinnowException.ErrorHandler,
     )
     }
+
+
+    /**
+     * An encoder made of this model's hidden states, which is closed with it.
+     *
+     * # Errors
+     * `Unsupported` for a model without a tokenizer; `Closed` after a close.
+     */
+    @Throws(MinnowException::class)override fun `textEncoder`(): NativeEncoder {
+            return FfiConverterTypeNativeEncoder.lift(
+    callWithHandle {
+    uniffiRustCallWithError(MinnowException) { _status ->
+    UniffiLib.uniffi_minnow_ffi_fn_method_nativeassistant_text_encoder(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
 
 
     /**
@@ -6938,6 +6970,61 @@ internal object FfiConverterTypeEncoderFacts: FfiConverterRustBuffer<EncoderFact
             FfiConverterString.write(value.`device`, buf)
             FfiConverterString.write(value.`deviceReason`, buf)
             FfiConverterUInt.write(value.`threads`, buf)
+    }
+}
+
+
+
+/**
+ * How an encoder is opened.
+ */
+internal data class EncoderOpenOptions (
+    /**
+     * Which processor to use.
+     */
+    val `device`: DeviceChoice
+    ,
+    /**
+     * CPU threads; none: one for each core.
+     */
+    val `threads`: kotlin.UInt?
+    ,
+    /**
+     * Whether weights of more bits become 8 when they are read.
+     */
+    val `in8Bits`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeEncoderOpenOptions: FfiConverterRustBuffer<EncoderOpenOptions> {
+    override fun read(buf: ByteBuffer): EncoderOpenOptions {
+        return EncoderOpenOptions(
+            FfiConverterTypeDeviceChoice.read(buf),
+            FfiConverterOptionalUInt.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: EncoderOpenOptions) = (
+            FfiConverterTypeDeviceChoice.allocationSize(value.`device`) +
+            FfiConverterOptionalUInt.allocationSize(value.`threads`) +
+            FfiConverterBoolean.allocationSize(value.`in8Bits`)
+    )
+
+    override fun write(value: EncoderOpenOptions, buf: ByteBuffer) {
+            FfiConverterTypeDeviceChoice.write(value.`device`, buf)
+            FfiConverterOptionalUInt.write(value.`threads`, buf)
+            FfiConverterBoolean.write(value.`in8Bits`, buf)
     }
 }
 
@@ -10342,12 +10429,11 @@ internal object FfiConverterSequenceTypeTransactionFlag: FfiConverterRustBuffer<
          */
     @Throws(MinnowException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-     internal suspend fun `openEncoder`(`path`: kotlin.String, `device`: DeviceChoice, `threads`: kotlin.UInt?) : NativeEncoder {
+     internal suspend fun `openEncoder`(`path`: kotlin.String, `options`: EncoderOpenOptions) : NativeEncoder {
         return uniffiRustCallAsync(
         UniffiLib.uniffi_minnow_ffi_fn_func_open_encoder(
         FfiConverterString.lower(`path`),
-        FfiConverterTypeDeviceChoice.lower(`device`),
-        FfiConverterOptionalUInt.lower(`threads`),),
+        FfiConverterTypeEncoderOpenOptions.lower(`options`),),
         { future, callback, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_poll_u64(future, callback, continuation) },
         { future, continuation -> UniffiLib.ffi_minnow_ffi_rust_future_complete_u64(future, continuation) },
         { future -> UniffiLib.ffi_minnow_ffi_rust_future_free_u64(future) },
