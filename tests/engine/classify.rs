@@ -196,7 +196,7 @@ fn a_head_is_refused_by_another_encoder_and_where_it_is_damaged() {
     };
     let at = |key: &str| bytes.windows(key.len()).position(|window| window == key.as_bytes()).unwrap() + key.len();
     // after a key come its type, four bytes, and the value
-    let version = altered("version", &|bytes| bytes[at("head.version") + 4] = 2);
+    let version = altered("version", &|bytes| bytes[at("head.version") + 4] += 1);
     assert!(matches!(load(&version), Err(Error::Unsupported { .. })));
     // the signs of the probe: another encoder's
     let probe = altered("probe", &|bytes| {

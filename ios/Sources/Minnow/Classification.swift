@@ -9,7 +9,7 @@ public struct ClassifyOptions: Sendable, Codable, Hashable {
     /// there were too few examples to tell, none does.
     public var accuracy: Float?
     /// Of a ``Classifier``: the share of texts of known labels, 0 to 1, that may be taken for ``Abstention/outOfScope`` so that texts of
-    /// none are found. `nil`: 0.01; 0 refuses nothing. With fewer examples than that share is one of (99 for 0.01) it can't be told, and
+    /// none are found. `nil`: 0.0125; 0 refuses nothing. With fewer examples than that share is one of (79 for 0.0125) it can't be told, and
     /// nothing is refused.
     public var refused: Float?
     /// Of a ``Classifier``: whether to say which words carried the answer, which takes as long as a classification for each word.

@@ -20,7 +20,7 @@ const NEEDED: [&str; 5] = ["libc.so", "libm.so", "libdl.so", "liblog.so", "liban
 const EXPORTS: [&str; 4] = ["uniffi_", "ffi_", "UNIFFI_META_", "llg_"];
 const JAVA_ENTRY: &str = "JNI_OnLoad";
 /// The most bytes on phones. (Emulators are on desks.) The aim is 12 MB; until it is reached, this keeps what is.
-const MAX_BYTES: u64 = 15_000_000;
+const MAX_BYTES: u64 = 15_500_000;
 
 /// Checks what `build` made.
 pub fn run(shell: &Shell, abi: Abi) -> Result<()> {
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_byte_too_many_is_found() {
         assert_eq!(found(|library| library.bytes = MAX_BYTES), Vec::<String>::new());
-        let text = "15000001 bytes, 15000000 at most (`cargo xtask android size` tells what takes them)";
+        let text = "15500001 bytes, 15500000 at most (`cargo xtask android size` tells what takes them)";
         assert_eq!(found(|library| library.bytes = MAX_BYTES + 1), [text]);
     }
 

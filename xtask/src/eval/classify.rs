@@ -41,20 +41,30 @@ struct Case {
     ask: Option<f64>,
     /// The reference that is to be beaten, in percent.
     reference: Option<f64>,
+    /// The reference's method on the rows here, in percent.
+    reference_here: Option<f64>,
 }
 
-const fn case(set: &'static str, title: &'static str, plan: Plan, reference: f64, ask: f64) -> Case {
-    Case { set, title, plan, features: Features::Encoder, reference: Some(reference), ask: Some(ask) }
+const fn case(set: &'static str, title: &'static str, plan: Plan, reference: f64, here: f64, ask: f64) -> Case {
+    let (reference, reference_here, ask) = (Some(reference), Some(here), Some(ask));
+    Case { set, title, plan, features: Features::Encoder, reference, reference_here, ask }
 }
 
 /// For a figure that nothing is asked of.
 const fn banking77(title: &'static str, plan: Plan, features: Features, reference: Option<f64>) -> Case {
-    Case { set: "banking77", title, plan, features, reference, ask: None }
+    Case { set: "banking77", title, plan, features, reference, reference_here: None, ask: None }
 }
 
 const CASES: [Case; 12] = [
-    case("banking77", "banking77, all training rows", Plan::Split, 92.3, 94.5),
-    case("banking77", "banking77, 10 examples an intent (5 draws)", Plan::Shots { shots: 10, draws: 5 }, 73.1, 87.5),
+    case("banking77", "banking77, all training rows", Plan::Split, 92.3, 90.6, 94.5),
+    case(
+        "banking77",
+        "banking77, 10 examples an intent (5 draws)",
+        Plan::Shots { shots: 10, draws: 5 },
+        73.1,
+        73.2,
+        87.5,
+    ),
     banking77(
         "banking77, 20 examples an intent (2 draws)",
         Plan::Shots { shots: 20, draws: 2 },
@@ -74,17 +84,18 @@ const CASES: [Case; 12] = [
         Features::ChatModel,
         Some(73.0),
     ),
-    case("clinc150", "clinc150, in scope", Plan::Split, 94.1, 95.0),
-    case("contract_clauses", "contract clauses", Plan::Folds, 85.7, 89.0),
-    case("snips_slots", "snips, intent", Plan::Folds, 99.1, 99.1),
-    case("merchant_categories", "merchant categories", Plan::Folds, 39.9, 55.0),
-    case("transactions_ledger", "ledger accounts", Plan::Folds, 32.0, 40.0),
+    case("clinc150", "clinc150, in scope", Plan::Split, 94.1, 90.7, 95.0),
+    case("contract_clauses", "contract clauses", Plan::Folds, 85.7, 79.7, 89.0),
+    case("snips_slots", "snips, intent", Plan::Folds, 99.1, 97.7, 99.1),
+    case("merchant_categories", "merchant categories", Plan::Folds, 39.9, 45.7, 55.0),
+    case("transactions_ledger", "ledger accounts", Plan::Folds, 32.0, 28.9, 40.0),
     Case {
         set: "ticket_urgency",
         title: "ticket urgency",
         plan: Plan::Folds,
         features: Features::Encoder,
         reference: Some(49.8),
+        reference_here: Some(47.3),
         ask: None,
     },
 ];
@@ -114,6 +125,7 @@ pub struct Outcome {
     pub title: &'static str,
     pub ask: Option<f64>,
     pub reference: Option<f64>,
+    pub reference_here: Option<f64>,
     /// Rows that were answered.
     pub rows: usize,
     /// The mean over draws.
@@ -209,6 +221,7 @@ impl Evaluation<'_> {
             title: case.title,
             ask: case.ask,
             reference: case.reference,
+            reference_here: case.reference_here,
             rows: answered.len(),
             accuracy: mean(&|score| Some(score.accuracy())).unwrap_or(0.0),
             out_of_scope_recall: mean(&|score| score.oos_recall),

@@ -34,7 +34,7 @@ pub struct Args {
     /// Train on this many examples of each label, drawn by --seed
     #[arg(long, value_name = "N", requires = "train")]
     pub shots: Option<usize>,
-    /// The share of texts of known labels that may be refused so that those of none are found [default: 0.01]
+    /// The share of texts of known labels that may be refused so that those of none are found [default: 0.0125]
     #[arg(long, value_name = "P")]
     pub refused: Option<f32>,
     /// What is drawn and held out

@@ -31,7 +31,7 @@ pub struct Args {
     /// With --head: the share of named labels that shall be right, 0 to 1
     #[arg(long, value_name = "P", requires = "head")]
     pub accuracy: Option<f32>,
-    /// With --head: the share of texts of known labels that may be refused so that those of none are found [default: 0.01]
+    /// With --head: the share of texts of known labels that may be refused so that those of none are found [default: 0.0125]
     #[arg(long, value_name = "P", requires = "head")]
     pub refused: Option<f32>,
     /// With --head: name the words that carried the answer

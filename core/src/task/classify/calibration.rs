@@ -13,8 +13,10 @@ pub(super) struct HeldOut {
     pub(super) scores: Vec<f32>,
     /// The right label.
     pub(super) label: usize,
-    /// How familiar the text looked.
-    pub(super) familiarity: f32,
+    /// See [`energy`](super::head::energy).
+    pub(super) energy: f32,
+    /// See [`Centres::nearness`](super::head::Centres::nearness).
+    pub(super) nearness: f32,
     /// How often it counts.
     pub(super) weight: f32,
 }
@@ -35,9 +37,14 @@ pub(super) struct Calibration {
     pub(super) confidences: Vec<f32>,
     /// Point i: the share of right answers among the examples that reach that confidence.
     pub(super) accuracies: Vec<f32>,
+    /// What nearness counts for in familiarity, beside energy.
+    pub(super) nearness: f32,
     /// Point i: the familiarity that i percent of the examples don't reach.
     pub(super) familiarities: Vec<f32>,
 }
+
+/// What a standard deviation of nearness counts for beside one of energy.
+const NEARNESS: f32 = 0.5;
 
 /// Held-out examples that a threshold must stand on: with fewer, accuracy above it is chance.
 const FEWEST: usize = 20;
@@ -51,6 +58,7 @@ impl Calibration {
             expected_calibration_error: 0.0,
             confidences: Vec::new(),
             accuracies: Vec::new(),
+            nearness: 0.0,
             familiarities: Vec::new(),
         }
     }
@@ -74,7 +82,10 @@ impl Calibration {
             |answers: &[(f32, bool, f32)]| answers.iter().filter(|answer| answer.1).map(|answer| answer.2).sum::<f32>();
         let weight = |answers: &[(f32, bool, f32)]| answers.iter().map(|answer| answer.2).sum::<f32>();
         let from = |point: usize| (answers.len() - 1) * point / (POINTS - 1);
-        let mut familiarities: Vec<f32> = examples.iter().map(|example| example.familiarity).collect();
+        let (of_energy, of_nearness) = (spread(examples, |held| held.energy), spread(examples, |held| held.nearness));
+        let nearness = if of_nearness > 0.0 { NEARNESS * of_energy / of_nearness } else { 0.0 };
+        let mut familiarities: Vec<f32> =
+            examples.iter().map(|example| example.energy + nearness * example.nearness).collect();
         familiarities.sort_by(f32::total_cmp);
         let group = answers.len().div_ceil(10);
         let errors = answers.chunks(group).map(|group| {
@@ -89,6 +100,7 @@ impl Calibration {
             accuracies: (0..POINTS)
                 .map(|point| right(&answers[from(point)..]) / weight(&answers[from(point)..]))
                 .collect(),
+            nearness,
             familiarities: (0..POINTS).map(|point| familiarities[from(point)]).collect(),
         })
     }
@@ -98,6 +110,11 @@ impl Calibration {
         let enough = |point: usize| examples * (POINTS - point) / POINTS >= FEWEST;
         let found = self.accuracies.iter().enumerate().find(|(point, found)| **found >= accuracy && enough(*point))?;
         self.confidences.get(found.0).copied()
+    }
+
+    /// How much like any of the examples a text looks.
+    pub(super) fn familiarity(&self, energy: f32, nearness: f32) -> f32 {
+        energy + self.nearness * nearness
     }
 
     /// The familiarity below which a text is taken for one of no label, where `share` of the examples would be, too; below all of them where
@@ -115,6 +132,13 @@ impl Calibration {
             below + (above - below) * place.fract()
         }
     }
+}
+
+/// The standard deviation of something.
+fn spread(examples: &[HeldOut], of: impl Fn(&HeldOut) -> f32) -> f32 {
+    let count = examples.len().max(1) as f32;
+    let mean = examples.iter().map(&of).sum::<f32>() / count;
+    (examples.iter().map(|example| (of(example) - mean).powi(2)).sum::<f32>() / count).sqrt()
 }
 
 /// The index of the greatest score.
@@ -189,7 +213,8 @@ mod tests {
             scores: vec![score, 0.0],
             // the wrong ones lie among the right ones
             label: usize::from(i * 37 % 100 >= right),
-            familiarity: i as f32,
+            energy: i as f32,
+            nearness: 0.0,
             weight: 1.0,
         };
         (0..100).map(example).collect()

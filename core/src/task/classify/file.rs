@@ -8,7 +8,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use super::calibration::Calibration;
-use super::head::{Head, Memory, Scaling};
+use super::head::{Centres, Head, Memory, Scaling};
 use super::lexical::PLACES;
 use super::logistic::{Weights, turned};
 use crate::format::gguf::{TensorSpec, Writer};
@@ -19,7 +19,7 @@ use crate::{Error, Location, Result};
 /// The name of the format where models have their family's.
 const ARCHITECTURE: &str = "minnow-head";
 /// Raised whenever an older program would misread a head.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const VERSION_KEY: &str = "head.version";
 
 /// Labels of a head at most: more are damage, or a search and no classification.
@@ -50,6 +50,7 @@ fn write(head: &Head, path: &Path) -> Result<()> {
     metadata.insert("head.expected_calibration_error", expected_calibration_error);
     metadata.insert("head.confidences", Array::of_f32s(&head.calibration.confidences));
     metadata.insert("head.accuracies", Array::of_f32s(&head.calibration.accuracies));
+    metadata.insert("head.nearness", head.calibration.nearness);
     metadata.insert("head.familiarities", Array::of_f32s(&head.calibration.familiarities));
     metadata.insert("head.probe", Array::of_f32s(&head.probe));
 
@@ -142,6 +143,7 @@ fn read(file: &ModelFile) -> Result<Head> {
         expected_calibration_error: finite("head.expected_calibration_error")?,
         confidences: floats("head.confidences")?,
         accuracies: floats("head.accuracies")?,
+        nearness: finite("head.nearness")?,
         familiarities: floats("head.familiarities")?,
     };
     if calibration.temperature <= 0.0 {
@@ -156,14 +158,17 @@ fn read(file: &ModelFile) -> Result<Head> {
     let means = of_dense.chunks_exact(dense).zip(of_words.chunks_exact(PLACES)).zip(examples);
     let memory =
         means.map(|((dense, lexical), examples)| Memory { examples, dense: dense.to_vec(), lexical: lexical.to_vec() });
+    let memory: Vec<Memory> = memory.collect();
+    let scaling = Scaling {
+        mean: mean.to_vec(),
+        factor: factor.to_vec(),
+        rarity: tensor("rarity", [1, PLACES])?,
+        lexical: finite("head.lexical")?,
+    };
     Ok(Head {
-        memory: memory.collect(),
-        scaling: Scaling {
-            mean: mean.to_vec(),
-            factor: factor.to_vec(),
-            rarity: tensor("rarity", [1, PLACES])?,
-            lexical: finite("head.lexical")?,
-        },
+        centres: Centres::of(&scaling, &memory),
+        memory,
+        scaling,
         weights,
         calibration,
         probe: floats("head.probe")?,

@@ -48,6 +48,20 @@ impl Scaling {
         Self { mean, factor, rarity: lexical::rarity(texts.iter().map(|text| &text.counts)), lexical }
     }
 
+    /// The direction that a scaled embedding had before.
+    fn embedding(&self, dense: &[f32]) -> Vec<f32> {
+        let before = dense.iter().zip(&self.factor).zip(&self.mean).map(|((x, factor), mean)| {
+            // a damaged file may hold a factor of zero
+            if *factor > 0.0 { mean + x / factor } else { *mean }
+        });
+        let mut embedding: Vec<f32> = before.collect();
+        let length = embedding.iter().map(|x| x * x).sum::<f32>().sqrt();
+        if length > 0.0 && length.is_finite() {
+            embedding.iter_mut().for_each(|x| *x /= length);
+        }
+        embedding
+    }
+
     pub(super) fn apply(&self, raw: &RawFeatures) -> Features {
         let scaled =
             raw.embedding.iter().zip(&self.mean).zip(&self.factor).map(|((x, mean), factor)| (x - mean) * factor);
@@ -74,6 +88,8 @@ pub(super) struct Head {
     pub(super) calibration: Calibration,
     /// One a label.
     pub(super) memory: Vec<Memory>,
+    /// Of `memory`.
+    pub(super) centres: Centres,
     /// The encoder's vector for a fixed text, by which another encoder is told.
     pub(super) probe: Vec<f32>,
 }
@@ -85,7 +101,7 @@ pub(super) struct Prediction {
     pub(super) probabilities: Vec<f32>,
     /// Index of the likeliest.
     pub(super) best: usize,
-    /// See [`familiarity`].
+    /// How much like any of the examples the text looks.
     pub(super) familiarity: f32,
 }
 
@@ -95,14 +111,33 @@ impl Head {
         Prediction {
             probabilities: probabilities(&scores, self.calibration.temperature),
             best: best(&scores),
-            familiarity: familiarity(&scores),
+            familiarity: self.calibration.familiarity(energy(&scores), self.centres.nearness(&raw.embedding)),
         }
     }
 }
 
-/// How much like any of the examples a text looks: the logarithm of the sum of exponentials of its scores (minus the energy of Liu et al. 2020). On
-/// clinc150, where 2 % of the texts with a label are refused it finds 77 % of those without; the greatest probability finds 70 %, the distance to the
-/// nearest label's mean 46 % (Mahalanobis) or 70 % (angle), that to five neighbours 66 %.
-pub(super) fn familiarity(scores: &[f32]) -> f32 {
+/// The logarithm of the sum of exponentials of a text's scores (minus the energy of Liu et al. 2020): small where no label wants the text.
+///
+/// Of clinc150's texts without a label it alone finds 72 % where 95.0 % of those with one are answered right; together with nearness 76 %. The greatest
+/// probability or nearness in its place find fewer.
+pub(super) fn energy(scores: &[f32]) -> f32 {
     log_sum_exp(scores)
+}
+
+/// The mean embedding of each label's examples, of length 1; none for labels without examples.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Centres(Vec<Vec<f32>>);
+
+impl Centres {
+    /// Those of what is kept of each label's examples.
+    pub(super) fn of(scaling: &Scaling, memory: &[Memory]) -> Self {
+        let known = memory.iter().filter(|memory| memory.examples > 0.0);
+        Self(known.map(|memory| scaling.embedding(&memory.dense)).collect())
+    }
+
+    /// The cosine of the angle between an embedding and the nearest centre; 0 without any.
+    pub(super) fn nearness(&self, embedding: &[f32]) -> f32 {
+        let cosine = |centre: &Vec<f32>| centre.iter().zip(embedding).map(|(a, b)| a * b).sum::<f32>();
+        self.0.iter().map(cosine).reduce(f32::max).unwrap_or(0.0)
+    }
 }

@@ -34,8 +34,8 @@ pub struct ClassifyOptions {
     /// Trained classifiers: the share of named labels that shall be right, 0 to 1. Answers of a confidence that reached it on examples that were held
     /// out are named; where none did, or there were too few examples to tell, no label is named.
     pub accuracy: Option<f32>,
-    /// Trained classifiers: the share of texts of known labels, 0 to 1, that may be refused so that those of none are found. `None`: 0.01; 0 refuses
-    /// nothing. With fewer examples than that share is one of (99 for 0.01) it can't be told, and nothing is refused.
+    /// Trained classifiers: the share of texts of known labels, 0 to 1, that may be refused so that those of none are found. `None`: 0.0125; 0 refuses
+    /// nothing. With fewer examples than that share is one of (79 for 0.0125) it can't be told, and nothing is refused.
     pub refused: Option<f32>,
     /// Trained classifiers: whether to say which words carried the answer. That takes as long as classifying a text for each of its words.
     pub evidence: bool,

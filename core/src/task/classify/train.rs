@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::calibration::{Calibration, HeldOut, log_loss, temperature};
-use super::head::{Head, Memory, RawFeatures, Scaling, familiarity};
+use super::head::{Centres, Head, Memory, RawFeatures, Scaling, energy};
 use super::lexical::PLACES;
 use super::logistic::{Example, Features, Matrix, Search, Weights, fit};
 use crate::Result;
@@ -84,9 +84,11 @@ pub(super) fn train(
     let scaled = Scaled::new(set, set.rows.clone(), length);
     let weights = scaled.fit(scaled.start(), chosen, cancel)?;
     step();
+    let memory = scaled.memory();
     Ok(Head {
         labels: set.labels.clone(),
-        memory: scaled.memory(),
+        centres: Centres::of(&scaled.scaling, &memory),
+        memory,
         scaling: scaled.scaling,
         weights,
         calibration,
@@ -135,10 +137,17 @@ impl Folds<'_> {
             let scaled = Scaled::new(self.set, others, length);
             let start = start.and_then(|start| start.get(fold).cloned()).unwrap_or_else(|| scaled.start());
             let weights = scaled.fit(start, strengths, cancel)?;
+            let centres = Centres::of(&scaled.scaling, &scaled.memory());
             for (row, _) in rows().filter(|(_, at)| **at == fold) {
-                let scores = weights.scores(&scaled.scaling.apply(&self.set.texts[row.text].raw));
-                let familiarity = familiarity(&scores);
-                outcome.held_out.push(HeldOut { scores, label: row.label, familiarity, weight: row.count });
+                let raw = &self.set.texts[row.text].raw;
+                let scores = weights.scores(&scaled.scaling.apply(raw));
+                outcome.held_out.push(HeldOut {
+                    energy: energy(&scores),
+                    nearness: centres.nearness(&raw.embedding),
+                    scores,
+                    label: row.label,
+                    weight: row.count,
+                });
             }
             outcome.weights.push(weights);
             step();

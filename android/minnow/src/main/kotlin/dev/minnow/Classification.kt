@@ -14,7 +14,7 @@ public data class ClassifyOptions(
     public val accuracy: Float? = null,
     /**
      * Of a [Classifier]: the share of texts of known labels, 0 to 1, that may be [Classification.OutOfScope] so that texts of none are
-     * found. `null`: 0.01; 0 refuses nothing. With fewer examples than that share is one of (99 for 0.01) it can't be told, and nothing is
+     * found. `null`: 0.0125; 0 refuses nothing. With fewer examples than that share is one of (79 for 0.0125) it can't be told, and nothing is
      * refused.
      */
     public val refused: Float? = null,

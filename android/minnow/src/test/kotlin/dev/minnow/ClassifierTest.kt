@@ -103,7 +103,7 @@ class ClassifierTest {
         assertIs<Classification.Unsure>(classifier.classify("my card", ClassifyOptions(accuracy = 0.999f)))
         val weather = "Will it rain in the mountains this weekend, and which boots should I wear?"
         assertIs<Classification.OutOfScope>(classifier.classify(weather, ClassifyOptions(refused = 0.2f)))
-        assertIs<Classification.Labelled>(classifier.classify(weather), "eighteen examples can't promise one of a hundred")
+        assertIs<Classification.Labelled>(classifier.classify(weather), "eighteen examples can't promise one of eighty")
         assertIs<Classification.Labelled>(classifier.classify(weather, ClassifyOptions(refused = 0f)))
     }
 
