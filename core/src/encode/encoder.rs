@@ -5,50 +5,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::embedder::Embedder;
+use super::options::EncoderOptions;
 use super::pooling::normalize;
 use super::sentence::SentenceEncoder;
 use super::states::StateEncoder;
-use crate::format::{BlockFormat, ModelFile};
+use crate::format::ModelFile;
 use crate::generate::Engine;
 use crate::model::bert::ARCHITECTURE;
 use crate::runtime::{CancelToken, MemoryPressure, Pause};
-use crate::tensor::{DevicePreference, DeviceReport};
+use crate::tensor::DeviceReport;
 use crate::text::Tokenizer;
 use crate::{Error, Result};
-
-/// How an encoder is opened.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct EncoderOptions {
-    /// Which processor to use.
-    pub device: DevicePreference,
-    /// CPU threads; `None`: one for each core the process may use.
-    pub threads: Option<usize>,
-    /// The block format that matrices of floats become when they are read; `None`: they stay what they are. [`BlockFormat::Q8_0`] takes a quarter of the
-    /// memory of `F32` and, on CPUs, a fraction of the time; embeddings of all-MiniLM-L6-v2 move by 0.0025 (as a cosine distance) at most, and a
-    /// classifier trained on them is as often right.
-    pub dense_as: Option<BlockFormat>,
-}
-
-impl EncoderOptions {
-    /// Which processor to use.
-    pub fn device(mut self, device: DevicePreference) -> Self {
-        self.device = device;
-        self
-    }
-
-    /// CPU threads, 1 to 1024.
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
-        self
-    }
-
-    /// The block format that matrices of floats become when they are read; one of those that can be written (`Q8_0`, `Q5_1`, …).
-    pub fn dense_as(mut self, format: BlockFormat) -> Self {
-        self.dense_as = Some(format);
-        self
-    }
-}
 
 /// Tokens of texts that run at once: enough to keep every core busy, few enough that a cancel is quick.
 const BATCH_TOKENS: usize = 1024;
@@ -68,30 +36,6 @@ const BATCH_TOKENS: usize = 1024;
 #[derive(Clone)]
 pub struct Encoder {
     embedder: Arc<dyn Embedder>,
-}
-
-/// What makes vectors of texts.
-pub(super) trait Embedder: Send + Sync {
-    /// The model family.
-    fn architecture(&self) -> &str;
-    /// Elements of an embedding.
-    fn dimensions(&self) -> usize;
-    /// Tokens of a text that are read.
-    fn max_tokens(&self) -> usize;
-    fn tokenizer(&self) -> Result<&Tokenizer>;
-    fn device(&self) -> &DeviceReport;
-    fn pool(&self) -> &rayon::ThreadPool;
-    fn trim(&self, pressure: MemoryPressure);
-    fn pause(&self, cancel: &CancelToken) -> Result<Pause>;
-
-    /// The ids of a text with what is put around it, cut where the model stops reading.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a text of more than 16 MiB.
-    fn ids(&self, text: &str) -> Result<Vec<u32>>;
-
-    /// The vectors of some texts, of any length.
-    fn embed(&self, texts: &[Vec<u32>], cancel: &CancelToken) -> Result<Vec<Vec<f32>>>;
 }
 
 impl Encoder {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::encoder::EncoderOptions;
+use super::options::EncoderOptions;
 use crate::format::ModelFile;
 use crate::model::EncoderConfig;
 use crate::model::bert::Bert;

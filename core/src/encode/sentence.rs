@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::encoder::{Embedder, EncoderOptions};
+use super::embedder::Embedder;
+use super::options::EncoderOptions;
 use super::placement::{Placed, place};
 use super::pooling::mean_into;
 use crate::format::{BlockFormat, ModelFile};

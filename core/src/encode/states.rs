@@ -4,7 +4,7 @@
 //! Measured with SmolLM2-135M on banking77 (ten examples a label, a linear head over the standardised mean): 67.8 % for the token embeddings
 //! alone, 72.8 % after 8 of 30 layers, 62 to 66 % after 16 and more, 53.5 % for the last token after all of them.
 
-use super::encoder::Embedder;
+use super::embedder::Embedder;
 use super::pooling::mean_into;
 use crate::Result;
 use crate::generate::Engine;
