@@ -259,6 +259,18 @@ fn quantize_writes_a_file_that_runs() {
 }
 
 #[test]
+fn a_zone_is_a_name_or_an_offset() {
+    for zone in ["Europe/London", "UTC", "-02:00", "+05:30"] {
+        let value = json(&["schedule", "--now", "2026-11-24T09:30", "--zone", zone, "Lunch tomorrow at 10:30 am"]);
+        assert_eq!(value["events"][0]["start"], "2026-11-25T10:30:00", "{zone}");
+    }
+    let output =
+        minnow(&["schedule", "--now", "2026-11-24T09:30", "--zone", "Atlantis", "--model", TINY, "Lunch tomorrow"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no such IANA time zone or offset"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_head_is_trained_corrected_and_used() {
     const ENCODER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tiny/bert");
     let folder = tempfile::tempdir().unwrap();

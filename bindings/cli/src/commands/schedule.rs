@@ -4,7 +4,7 @@ use crate::args::{GlobalArgs, TaskModelArg, TextArgs};
 use crate::errors::{CliError, Result, escape_controls};
 use crate::{engine, output, text_input};
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::fmt::temporal::DateTimeParser;
 use jiff::{Timestamp, ZonedDateTime};
 use minnow::task::schedule::{Event, Moment, Precision, Preferences, Schedule, ScheduledEvent, When, calendar_text};
 use minnow::{Assistant, CancelToken, ScheduleOptions};
@@ -18,8 +18,8 @@ pub struct Args {
     /// The moment that the text is read at, such as 2026-11-24T09:30
     #[arg(long, value_name = "T")]
     pub now: String,
-    /// The reader's IANA time zone, such as Europe/Zurich
-    #[arg(long, value_name = "Z")]
+    /// The reader's IANA time zone, such as Europe/Zurich, or an offset such as -02:00
+    #[arg(long, value_name = "Z", allow_hyphen_values = true)]
     pub zone: String,
     /// Print an iCalendar event
     #[arg(long, conflicts_with = "json")]
@@ -49,8 +49,9 @@ pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
 /// The moment that `--now` means in `--zone`: local time, or a time with an offset.
 fn now(text: &str, zone: &str) -> Result<ZonedDateTime> {
     let wrong = |what: String, at: &str| CliError::Input { what, at: at.to_owned() };
-    let zone =
-        TimeZone::get(zone).map_err(|_| wrong("no such IANA time zone, such as Europe/Zurich".to_owned(), "--zone"))?;
+    let zone = DateTimeParser::new()
+        .parse_time_zone(zone)
+        .map_err(|_| wrong("no such IANA time zone or offset, such as Europe/Zurich or -02:00".to_owned(), "--zone"))?;
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant.to_zoned_datetime(zone));
     }

@@ -119,9 +119,27 @@ pub struct LabelScore {
     pub probability: f32,
 }
 
-/// A label as words: `card_arrival` reads as "card arrival".
+/// A label as words: `card_arrival` reads as "card arrival", and so does `cardArrival`.
 fn words(label: &str) -> String {
-    label.replace(['_', '-'], " ").trim().to_owned()
+    let spaced = label.replace(['_', '-'], " ").trim().to_owned();
+    // what is written with spaces is no identifier: PayPal is one word there
+    if spaced.contains(char::is_whitespace) {
+        return spaced;
+    }
+    let letters: Vec<char> = spaced.chars().collect();
+    let mut words = String::with_capacity(spaced.len() + 4);
+    for (index, letter) in letters.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| letters[before]);
+        let after_a_word = before.is_some_and(char::is_lowercase);
+        // the W of ATMWithdrawal
+        let after_an_acronym =
+            before.is_some_and(char::is_uppercase) && letters.get(index + 1).is_some_and(|after| after.is_lowercase());
+        if letter.is_uppercase() && (after_a_word || after_an_acronym) {
+            words.push(' ');
+        }
+        words.push(*letter);
+    }
+    words
 }
 
 #[cfg(test)]
@@ -130,6 +148,17 @@ mod tests {
 
     #[test]
     fn a_label_is_read_as_words() {
-        assert_eq!(words("card_not-working"), "card not working");
+        for (label, expected) in [
+            ("card_not-working", "card not working"),
+            ("BookRestaurant", "Book Restaurant"),
+            ("ATMWithdrawal", "ATM Withdrawal"),
+            ("cardArrival2Days", "card Arrival2Days"),
+            ("ATM", "ATM"),
+            ("Pay with PayPal", "Pay with PayPal"),
+            ("挂失", "挂失"),
+            ("_", ""),
+        ] {
+            assert_eq!(words(label), expected);
+        }
     }
 }

@@ -5,6 +5,10 @@
 //! prompting, Min et al. 2022). On four tasks of eight labels (banking intents, contract clauses; 152 texts) SmolLM2-135M got 67 %
 //! this way, 39 % when asked for the label with its prior taken off, and a guess gets 12.5 %.
 //!
+//! An encoder that knows the same labels by their names ([`Classifier::from_labels`](super::Classifier::from_labels)) is right more often, in a hundredth of the
+//! time: 76 % against 65 % of snips' intents, 45 % against 35 % of merchants' categories, 60 % against 35 % of contract clauses (all rows of the encoder's, 60,
+//! 60 and 40 of these). This is for where there is none.
+//!
 //! The confidence is a softmax over labels; it is not calibrated on data yet.
 
 use super::{Abstention, Classification, ClassifyOptions, LabelScore, words};

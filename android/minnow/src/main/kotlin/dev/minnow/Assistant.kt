@@ -52,8 +52,9 @@ public interface Assistant : AutoCloseable {
     /**
      * Says which of [labels] a text has, or that the model doesn't know.
      *
-     * Labels are words that say what they mean: `card arrival` or `card_arrival`, not `intent_17`. Where there are examples of them, a
-     * [Classifier] is far more often right, hundreds of times as fast, and its confidence can be relied on.
+     * Labels are words that say what they mean: `card arrival`, `card_arrival` or `cardArrival`, not `intent_17`. A [Classifier] is more often right
+     * and a hundred times as fast, even where it knows no more than the labels ([TextEncoder.classifierFromLabels]); trained on examples its
+     * confidence can be relied on, too.
      *
      * @throws MinnowException.InvalidInput for an empty text, fewer than 2 or more than 1000 labels, empty or repeated ones.
      * @throws MinnowException.Unsupported for options that only a [Classifier] has.
