@@ -271,6 +271,32 @@ fn a_zone_is_a_name_or_an_offset() {
 }
 
 #[test]
+fn a_batch_answers_each_row_in_its_own_zone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rows, out) = (folder.path().join("rows.jsonl"), folder.path().join("out.jsonl"));
+    let row = |id: &str, text: &str| {
+        serde_json::json!({"id": id, "text": text, "reference_time": "2026-11-24T09:30:00", "timezone": "-02:00"})
+            .to_string()
+    };
+    let texts = [("a", "Lunch tomorrow at 10:30 am"), ("b", "Thanks, that was all."), ("c", "On 30 February 2027")];
+    std::fs::write(&rows, texts.map(|(id, text)| row(id, text)).join("\n")).unwrap();
+    let done = json(&["batch", "scheduling_en", "--in", rows.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(fields(&done), ["rows", "seconds", "p50_ms", "p95_ms"]);
+    let written = std::fs::read_to_string(&out).unwrap();
+    let answers: Vec<serde_json::Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected = serde_json::json!({
+        "id": "a", "start": "2026-11-25T10:30:00", "end": null, "all_day": false, "rrule": null
+    });
+    assert_eq!(answers[0], expected);
+    assert_eq!(answers[1], serde_json::json!({"id": "b", "event": null}));
+    assert_eq!(answers[2], serde_json::json!({"id": "c", "event": null}), "a date that is on no calendar");
+    std::fs::write(&rows, r#"{"id": "a", "text": "Lunch"}"#).unwrap();
+    let (rows, out) = (rows.to_str().unwrap(), out.to_str().unwrap());
+    let output = minnow(&["batch", "scheduling_en", "--in", rows, "--out", out, "--model", TINY, "--device", "cpu"]);
+    assert!(text(&output.stderr).starts_with("error: a row has no reference_time"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_head_is_trained_corrected_and_used() {
     const ENCODER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tiny/bert");
     let folder = tempfile::tempdir().unwrap();

@@ -47,7 +47,10 @@ pub fn run(args: &Args, global: &GlobalArgs) -> Result<()> {
 }
 
 /// The moment that `--now` means in `--zone`: local time, or a time with an offset.
-fn now(text: &str, zone: &str) -> Result<ZonedDateTime> {
+///
+/// # Errors
+/// For a time or zone that doesn't exist.
+pub fn now(text: &str, zone: &str) -> Result<ZonedDateTime> {
     let wrong = |what: String, at: &str| CliError::Input { what, at: at.to_owned() };
     let zone = DateTimeParser::new()
         .parse_time_zone(zone)
