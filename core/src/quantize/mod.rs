@@ -7,12 +7,11 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::format::gguf::{TensorSpec, Writer};
 use crate::format::{BlockFormat, Metadata, ModelFile, TensorInfo, replace};
-use crate::tensor::{dequantize_row, quantize_row};
+use crate::tensor::convert_rows;
 use crate::{Error, Location, Result};
 
 /// What [`quantize`] wrote.
@@ -128,7 +127,8 @@ fn write(
             writer.write_tensor(&info.name, [Ok(&data[..])])?;
         } else {
             let row_bytes = (data.len() / info.rows().max(1)).max(1);
-            let pieces = data.chunks(ROWS * row_bytes).map(|rows| convert(info, spec.format, rows, row_bytes));
+            let pieces = data.chunks(ROWS * row_bytes).enumerate();
+            let pieces = pieces.map(|(index, rows)| convert_rows(info, index * ROWS, rows, spec.format));
             writer.write_tensor(&info.name, pieces)?;
         }
         file.give_back(info);
@@ -139,18 +139,6 @@ fn write(
     Ok(())
 }
 
-/// Some rows in another format.
-fn convert(info: &TensorInfo, format: BlockFormat, rows: &[u8], row_bytes: usize) -> Result<Vec<u8>> {
-    let out_bytes = format.row_bytes(info.cols()).unwrap_or(0).max(1);
-    let mut out = vec![0; rows.len() / row_bytes * out_bytes];
-    rows.par_chunks_exact(row_bytes).zip(out.par_chunks_exact_mut(out_bytes)).try_for_each(|(row, out)| {
-        let mut elements = vec![0.0; info.cols()];
-        dequantize_row(info.format, row, &mut elements)?;
-        quantize_row(format, &elements, out)
-    })?;
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +146,7 @@ mod tests {
     use std::path::PathBuf;
 
     use crate::format::Value;
+    use crate::tensor::dequantize_row;
 
     /// A file with an embedding, a matrix of 3 rows and a vector.
     fn model(folder: &Path, cols: usize) -> PathBuf {

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 
 use burn::tensor::{DType, Tensor, TensorData};
 use bytes::Bytes;
-use rayon::prelude::*;
 
 use super::block;
 use super::cpu;
@@ -12,8 +11,8 @@ use super::device::ComputeDevice;
 use super::pages::Region;
 use super::spec::WeightSpec;
 use super::weight::Weight;
+use crate::Result;
 use crate::format::{BlockFormat, ModelFile, TensorInfo};
-use crate::{Error, Location, Result};
 
 /// Puts the tensors of a file on a device, each once.
 ///
@@ -66,7 +65,7 @@ impl<'a> WeightLoader<'a> {
         let format = format_of(info, self.dense_as);
         let data = match format == info.format {
             true => Ok(self.file.data(info)),
-            false => quantised(info, &self.file.data(info), format),
+            false => block::convert_rows(info, 0, &self.file.data(info), format).map(Bytes::from),
         };
         let weight = data.and_then(|data| Weight::from_bytes(name, format, shape, data, self.device, memory));
         if format.is_quantised() {
@@ -105,32 +104,6 @@ fn format_of(info: &TensorInfo, dense_as: Option<BlockFormat>) -> BlockFormat {
     dense_as.filter(fits).unwrap_or(info.format)
 }
 
-/// The rows of a matrix in another block format.
-///
-/// # Errors
-/// `ModelFile` for numbers that are none: blocks would hide them.
-fn quantised(info: &TensorInfo, data: &[u8], format: BlockFormat) -> Result<Bytes> {
-    let cols = info.cols();
-    let row_bytes = |format: BlockFormat| {
-        let bytes = format.row_bytes(cols).filter(|bytes| *bytes > 0);
-        bytes.ok_or_else(|| Error::Internal { what: format!("rows of {cols} in {format}") })
-    };
-    let (from, to) = (row_bytes(info.format)?, row_bytes(format)?);
-    let mut out = vec![0; info.rows() * to];
-    let rows = out.par_chunks_exact_mut(to).zip(data.par_chunks_exact(from)).enumerate();
-    rows.try_for_each_init(
-        || vec![0.0; cols],
-        |elements, (index, (out, row))| {
-            block::dequantize_row(info.format, row, elements)?;
-            if elements.iter().all(|x| x.is_finite()) {
-                return block::quantize_row(format, elements, out);
-            }
-            Err(Error::model_file(format!("row {index} holds numbers that are none"), Location::part(&info.name)))
-        },
-    )?;
-    Ok(out.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +125,7 @@ mod tests {
     fn floats_become_blocks_where_rows_are_whole_blocks() {
         let values: Vec<f32> = (0..128).map(|i| i as f32 - 64.0).collect();
         let (info, data) = matrix(&values, [2, 64]);
-        let blocks = quantised(&info, &data, BlockFormat::Q8_0).unwrap();
+        let blocks = block::convert_rows(&info, 0, &data, BlockFormat::Q8_0).unwrap();
         let mut row = vec![0.0; 64];
         block::dequantize_row(BlockFormat::Q8_0, &blocks[68..], &mut row).unwrap();
         assert!(row.iter().zip(&values[64..]).all(|(a, b)| (a - b).abs() < 0.3), "{row:?}");
@@ -173,7 +146,7 @@ mod tests {
         let mut values = vec![1.0; 64];
         values[40] = f32::NAN;
         let (info, data) = matrix(&values, [2, 32]);
-        let error = quantised(&info, &data, BlockFormat::Q8_0).unwrap_err().to_string();
+        let error = block::convert_rows(&info, 0, &data, BlockFormat::Q8_0).unwrap_err().to_string();
         assert!(error.contains("row 1 holds numbers that are none"), "{error}");
     }
 }

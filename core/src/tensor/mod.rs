@@ -21,8 +21,8 @@ mod reference;
 mod spec;
 mod weight;
 
-pub(crate) use block::dequantize_row;
 pub use block::quantize_row;
+pub(crate) use block::{convert_rows, dequantize_row};
 pub(crate) use device::ComputeDevice;
 pub use device::{DeviceKind, DevicePreference, DeviceReport};
 pub(crate) use functions::{

@@ -20,8 +20,10 @@ mod plain;
 pub(crate) use k_quants::scale_and_min;
 pub(crate) use plain::element;
 
-use crate::format::BlockFormat;
-use crate::{Error, Result};
+use rayon::prelude::*;
+
+use crate::format::{BlockFormat, TensorInfo};
+use crate::{Error, Location, Result};
 
 /// Elements of a group, and of an activation block.
 pub(crate) const GROUP_LEN: usize = 32;
@@ -102,6 +104,32 @@ pub(crate) fn dequantize_row(format: BlockFormat, row: &[u8], out: &mut [f32]) -
         group.dequantize(out);
     }
     Ok(())
+}
+
+/// Some rows of a tensor in another format, the first of them row `first`.
+///
+/// # Errors
+/// `ModelFile` for numbers that are none, which blocks would hide; `Internal` for rows that are none of both formats; as [`quantize_row`].
+pub(crate) fn convert_rows(info: &TensorInfo, first: usize, rows: &[u8], format: BlockFormat) -> Result<Vec<u8>> {
+    let cols = info.cols();
+    let row_bytes = |format: BlockFormat| {
+        let bytes = format.row_bytes(cols).filter(|bytes| *bytes > 0);
+        bytes.ok_or_else(|| Error::Internal { what: format!("rows of {cols} elements in {format}") })
+    };
+    let (from, to) = (row_bytes(info.format)?, row_bytes(format)?);
+    let mut out = vec![0; rows.len() / from * to];
+    rows.par_chunks_exact(from).zip(out.par_chunks_exact_mut(to)).enumerate().try_for_each_init(
+        || vec![0.0; cols],
+        |elements, (index, (row, out))| {
+            dequantize_row(info.format, row, elements)?;
+            if format.is_quantised() && elements.iter().any(|x| !x.is_finite()) {
+                let what = format!("row {} holds numbers that are none", first + index);
+                return Err(Error::model_file(what, Location::part(&info.name)));
+            }
+            quantize_row(format, elements, out)
+        },
+    )?;
+    Ok(out)
 }
 
 /// Quantises `elements` to `row`, with the bytes that ggml's reference quantiser gives.
