@@ -9,7 +9,7 @@ use crate::annotator::NativeAnnotator;
 use crate::classification::{Classification, ClassifyOptions};
 use crate::error::{MinnowError, Result};
 use crate::jobs::lock;
-use crate::listener::{ProgressListener, Relay, report};
+use crate::listener::{ProgressListener, Relay, report_count};
 use crate::opened::{Close, Opened};
 
 /// A text and its label.
@@ -82,11 +82,8 @@ impl NativeClassifier {
         let classifier = self.opened.get()?;
         let work = move |cancel: &CancelToken| {
             let mut relay = Relay::new(cancel);
-            let all = texts.len() as f32;
-            let found = {
-                let mut told = report(progress.as_ref(), &mut relay);
-                classifier.classify_all(&texts, &options.into(), cancel, |done| told(done as f32 / all))
-            };
+            let told = report_count(progress.as_ref(), &mut relay, texts.len());
+            let found = classifier.classify_all(&texts, &options.into(), cancel, told);
             let found = relay.result(found.map_err(MinnowError::from))?;
             found.into_iter().zip(&texts).map(|(found, text)| Classification::of(found, text)).collect()
         };

@@ -9,7 +9,7 @@ use minnow::{CancelToken, Classifier, Encoder, EncoderOptions, TrainOptions};
 use crate::classifier::{LabelledText, NativeClassifier};
 use crate::error::{MinnowError, Result};
 use crate::jobs;
-use crate::listener::{ProgressListener, Relay, report};
+use crate::listener::{ProgressListener, Relay, report, report_count};
 use crate::log;
 use crate::opened::{Close, Opened};
 use crate::rest::Rest;
@@ -103,11 +103,8 @@ impl NativeEncoder {
         let encoder = self.opened.get()?;
         let work = move |cancel: &CancelToken| {
             let mut relay = Relay::new(cancel);
-            let all = texts.len() as f32;
-            let embeddings = {
-                let mut told = report(progress.as_ref(), &mut relay);
-                encoder.embed(&texts, cancel, |done| told(done as f32 / all))
-            };
+            let told = report_count(progress.as_ref(), &mut relay, texts.len());
+            let embeddings = encoder.embed(&texts, cancel, told);
             let bytes = |embeddings: Vec<Vec<f32>>| embeddings.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
             relay.result(embeddings.map(bytes).map_err(MinnowError::from))
         };

@@ -70,6 +70,16 @@ impl<'a> Relay<'a> {
     }
 }
 
+/// How many of `all` a call has done, as [`report`] tells how far it is.
+pub(crate) fn report_count<'r>(
+    listener: Option<&'r Arc<dyn ProgressListener>>,
+    relay: &'r mut Relay<'_>,
+    all: usize,
+) -> impl FnMut(usize) + 'r {
+    let mut told = report(listener, relay);
+    move |done| told(done as f32 / all as f32)
+}
+
 /// How far a call is, for a listener that may not be there.
 pub(crate) fn report<'r>(
     listener: Option<&'r Arc<dyn ProgressListener>>,

@@ -1,6 +1,7 @@
 //! From texts to vectors, whatever makes them.
 //!
-//! Texts are cut into batches; a batch is one step, after which a cancel is seen and other callers get their turn.
+//! Texts are cut into batches. A batch is one step of an encoder, or one for each text where a chat model stands in; after a step a cancel is seen and
+//! other callers get their turn.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -110,10 +110,7 @@ impl SentenceEncoder {
         cancel.check()?;
         let work = || {
             let states = to_host(self.weights()?.forward(batch)?, &self.device)?;
-            if states.iter().all(|value| value.is_finite()) {
-                return Ok(states);
-            }
-            Err(self.device.error("the encoder gave numbers that are none: its weights are damaged"))
+            self.device.finite(states, "the encoder gave numbers that are none: its weights are damaged")
         };
         guarded(|| self.device.name(), || self.pool.install(|| self.device.run(work)))
     }

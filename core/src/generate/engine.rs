@@ -354,11 +354,8 @@ impl Engine {
             let decoder = self.shared.decoder()?;
             let mut cache = KvCache::new(config, device, ids.len(), ids.len(), *cache_dtype);
             let states = decoder.states(&decoder.inputs(ids, &cache), &mut cache, layers)?;
-            let states = to_host(states, device)?;
-            if states.iter().all(|value| value.is_finite()) {
-                return Ok(states);
-            }
-            Err(device.error("the model gave states that are no numbers: its weights are damaged"))
+            device
+                .finite(to_host(states, device)?, "the model gave states that are no numbers: its weights are damaged")
         };
         guarded(|| device.name(), || pool.install(|| device.run(work)))
     }
@@ -384,11 +381,8 @@ impl Engine {
         let _turn = shared.turns.take(cancel)?;
         let work = || {
             let decoder = shared.decoder()?;
-            let checked = |logits: Vec<f32>| {
-                if logits.iter().all(|logit| logit.is_finite()) {
-                    return Ok(logits);
-                }
-                Err(shared.device.error("the model gave logits that are no numbers: its weights are damaged"))
+            let checked = |logits| {
+                shared.device.finite(logits, "the model gave logits that are no numbers: its weights are damaged")
             };
             #[cfg(feature = "gpu")]
             if let ([id], None) = (ids, &each)

@@ -178,6 +178,14 @@ impl ComputeDevice {
         }
     }
 
+    /// What was computed, where all of it are numbers: damaged weights show as some that are none.
+    ///
+    /// # Errors
+    /// `Device` with `what` otherwise.
+    pub(crate) fn finite(&self, values: Vec<f32>, what: &str) -> Result<Vec<f32>> {
+        if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(self.error(what)) }
+    }
+
     /// An error of this device.
     pub(crate) fn error(&self, what: impl std::fmt::Display) -> Error {
         Error::Device { device: self.name(), what: what.to_string() }

@@ -21,6 +21,13 @@ final class ClassifierTests: XCTestCase {
         zip(a, b).map(*).reduce(0, +)
     }
 
+    /// Processor time of all threads.
+    private func processSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
     private func payment(_ description: String, day: Int) -> BankTransaction {
         BankTransaction(description, amount: -450, date: DateComponents(year: 2026, month: 11, day: day))
     }
@@ -203,6 +210,10 @@ final class ClassifierTests: XCTestCase {
             // the batch that was running ends, and then the encoder is free
             let waited = try await time { _ = try await encoder.embed(["hello"]) }
             XCTAssertLessThan(waited, .seconds(3), "the training went on")
+            // another call would get its turn beside a training, too: that nothing works shows in the process's time
+            let before = processSeconds()
+            try await Task.sleep(for: .seconds(1))
+            XCTAssertLessThan(processSeconds() - before, 0.5, "the training went on")
         }
     }
 

@@ -46,7 +46,7 @@ pub fn markdown(outcomes: &[Outcome], origin: &Origin) -> String {
          answered one text at a time. Sets with a test split: trained on the rows of `train`, answered those of `test`. The others: five folds, so each is trained \
          on four fifths. Diagrams: [classify.html](classify.html).\n\n\
          The references and what is asked were scored on other rows, which are kept aside, after training on all rows here. For how far the two halves \
-         differ, the reference's method (TF-IDF of words and characters with a linear SVM, scikit-learn 1.9; for ten examples and clinc150 words only) was run \
+         differ, the reference's method (TF-IDF of words and characters with a linear SVM, scikit-learn 1.9) was run \
          on the rows here as well: *here* is what it gets.\n\n\
          | set | rows | accuracy | reference | here | asked | calibration error | accuracy of the surest 70 % | of no label, found | one text |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",

@@ -85,7 +85,7 @@ impl Calibration {
         let (of_energy, of_nearness) = (spread(examples, |held| held.energy), spread(examples, |held| held.nearness));
         let nearness = if of_nearness > 0.0 { NEARNESS * of_energy / of_nearness } else { 0.0 };
         let mut familiarities: Vec<f32> =
-            examples.iter().map(|example| example.energy + nearness * example.nearness).collect();
+            examples.iter().map(|held| familiarity(held.energy, held.nearness, nearness)).collect();
         familiarities.sort_by(f32::total_cmp);
         let group = answers.len().div_ceil(10);
         let errors = answers.chunks(group).map(|group| {
@@ -114,7 +114,7 @@ impl Calibration {
 
     /// How much like any of the examples a text looks.
     pub(super) fn familiarity(&self, energy: f32, nearness: f32) -> f32 {
-        energy + self.nearness * nearness
+        familiarity(energy, nearness, self.nearness)
     }
 
     /// The familiarity below which a text is taken for one of no label, where `share` of the examples would be, too; below all of them where
@@ -126,12 +126,16 @@ impl Calibration {
         // a straight line between two points
         let (below, above) = (at(place.floor()), at(place.ceil()));
         let too_few = share * (examples as f32 + 1.0) < 1.0;
-        if too_few || share <= 0.0 || self.familiarities.is_empty() {
+        if too_few || self.familiarities.is_empty() {
             f32::NEG_INFINITY
         } else {
             below + (above - below) * place.fract()
         }
     }
+}
+
+fn familiarity(energy: f32, nearness: f32, weight: f32) -> f32 {
+    energy + weight * nearness
 }
 
 /// The standard deviation of something.

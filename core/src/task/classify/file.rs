@@ -8,7 +8,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use super::calibration::Calibration;
-use super::head::{Centres, Head, Memory, Scaling};
+use super::head::{Head, Memory, Scaling};
 use super::lexical::PLACES;
 use super::logistic::{Weights, turned};
 use crate::format::gguf::{TensorSpec, Writer};
@@ -158,20 +158,11 @@ fn read(file: &ModelFile) -> Result<Head> {
     let means = of_dense.chunks_exact(dense).zip(of_words.chunks_exact(PLACES)).zip(examples);
     let memory =
         means.map(|((dense, lexical), examples)| Memory { examples, dense: dense.to_vec(), lexical: lexical.to_vec() });
-    let memory: Vec<Memory> = memory.collect();
     let scaling = Scaling {
         mean: mean.to_vec(),
         factor: factor.to_vec(),
         rarity: tensor("rarity", [1, PLACES])?,
         lexical: finite("head.lexical")?,
     };
-    Ok(Head {
-        centres: Centres::of(&scaling, &memory),
-        memory,
-        scaling,
-        weights,
-        calibration,
-        probe: floats("head.probe")?,
-        labels,
-    })
+    Ok(Head::new(labels, scaling, weights, calibration, memory.collect(), floats("head.probe")?))
 }

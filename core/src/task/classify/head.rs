@@ -88,10 +88,10 @@ pub(super) struct Head {
     pub(super) calibration: Calibration,
     /// One a label.
     pub(super) memory: Vec<Memory>,
-    /// Of `memory`.
-    pub(super) centres: Centres,
     /// The encoder's vector for a fixed text, by which another encoder is told.
     pub(super) probe: Vec<f32>,
+    /// Of `memory`.
+    centres: Centres,
 }
 
 /// What a head makes of a text.
@@ -106,6 +106,26 @@ pub(super) struct Prediction {
 }
 
 impl Head {
+    pub(super) fn new(
+        labels: Vec<String>,
+        scaling: Scaling,
+        weights: Weights,
+        calibration: Calibration,
+        memory: Vec<Memory>,
+        probe: Vec<f32>,
+    ) -> Self {
+        let centres = Centres::of(&scaling, &memory);
+        Self { labels, scaling, weights, calibration, memory, probe, centres }
+    }
+
+    /// Keeps one more example of each of these labels.
+    pub(super) fn remember(&mut self, examples: &[(Features, usize)]) {
+        for (features, label) in examples {
+            self.memory[*label].add(features, 1.0);
+        }
+        self.centres = Centres::of(&self.scaling, &self.memory);
+    }
+
     pub(super) fn predict(&self, raw: &RawFeatures) -> Prediction {
         let scores = self.weights.scores(&self.scaling.apply(raw));
         Prediction {

@@ -89,15 +89,7 @@ pub(super) fn train(
     let weights = scaled.fit(scaled.start(), chosen, cancel)?;
     step();
     let memory = scaled.memory();
-    Ok(Head {
-        labels: set.labels.clone(),
-        centres: Centres::of(&scaled.scaling, &memory),
-        memory,
-        scaling: scaled.scaling,
-        weights,
-        calibration,
-        probe,
-    })
+    Ok(Head::new(set.labels.clone(), scaled.scaling, weights, calibration, memory, probe))
 }
 
 /// A length of the lexical features and what came of it.
